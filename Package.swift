@@ -1,0 +1,79 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+/// Every target is held to these: Swift 6 concurrency checking, no warning let through, and `any`,
+/// `import` and member visibility spelled out.
+let strict: [SwiftSetting] = [
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+/// Targets that must not touch C also have the compiler prove that no unsafe pointer reaches them.
+let pure: [SwiftSetting] = strict + [.strictMemorySafety()]
+
+let argumentParser = Target.Dependency.product(
+  name: "ArgumentParser", package: "swift-argument-parser")
+let configuration = Target.Dependency.product(
+  name: "Configuration", package: "swift-configuration")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+
+let package = Package(
+  name: "runner-token-service",
+  platforms: [.macOS(.v15)],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+  ],
+  targets: [
+    .systemLibrary(
+      name: "CFastCGI", pkgConfig: "fcgi", providers: [.apt(["libfcgi-dev"])]),
+    .systemLibrary(name: "CLinux"),
+    .systemLibrary(
+      name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(
+      name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+    .systemLibrary(
+      name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+
+    .target(name: "StrictJSON", swiftSettings: strict),
+    .target(name: "Concurrency", swiftSettings: pure),
+    .target(name: "Runners", swiftSettings: pure),
+    .target(name: "JOSE", dependencies: ["COpenSSL", "StrictJSON"], swiftSettings: strict),
+    .target(name: "HTTPClient", dependencies: ["CCurl", "Concurrency"], swiftSettings: strict),
+    .target(
+      name: "OIDC", dependencies: ["Concurrency", "HTTPClient", "JOSE", "StrictJSON"],
+      swiftSettings: pure),
+    .target(
+      name: "GitHub", dependencies: ["Concurrency", "HTTPClient", "JOSE"], swiftSettings: pure),
+    .target(
+      name: "Migrations", path: "migrations",
+      resources: [.embedInCode("0001_runners_and_audit_log.sql")], swiftSettings: strict),
+    .target(
+      name: "Storage", dependencies: ["CSQLite", "Migrations", "Runners", grdb],
+      swiftSettings: strict),
+    .target(
+      name: "FastCGI", dependencies: ["CFastCGI", "CLinux", "Concurrency"], swiftSettings: strict),
+    .target(
+      name: "TokenService",
+      dependencies: [
+        "Concurrency", "FastCGI", "GitHub", "HTTPClient", "JOSE", "OIDC", "Runners", "Storage",
+        "StrictJSON", configuration, logging,
+      ],
+      swiftSettings: pure),
+    .executableTarget(
+      name: "runner-token-service",
+      dependencies: ["TokenService", argumentParser],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "github-simulator",
+      dependencies: ["Concurrency", "FastCGI", "JOSE", "StrictJSON", argumentParser],
+      swiftSettings: strict),
+  ],
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,40 @@
+/// An answer to a request.
+public struct Response: Sendable, Equatable {
+  /// 200 to 599.
+  public var status: Int
+  public var headers: [Header]
+  public var body: [UInt8]
+
+  public struct Header: Sendable, Equatable {
+    public var name: String
+    public var value: String
+
+    public init(_ name: String, _ value: String) {
+      self.name = name
+      self.value = value
+    }
+  }
+
+  public init(status: Int, headers: [Header] = [], body: [UInt8] = []) {
+    self.status = status
+    self.headers = headers
+    self.body = body
+  }
+
+  /// The first value of the header of this name, which is compared without regard to case.
+  public func header(_ name: String) -> String? {
+    headers.first { $0.name.lowercased() == name.lowercased() }?.value
+  }
+
+  /// The CGI response (RFC 3875 section 6): status and headers, an empty line, the body.
+  /// Control characters are dropped from header values, so that no value can start another header.
+  var serialized: [UInt8] {
+    var head = "Status: \(status)\r\n"
+    for header in headers {
+      let value = header.value.unicodeScalars.filter { $0.value >= 0x20 && $0.value != 0x7F }
+      head += "\(header.name): \(String(String.UnicodeScalarView(value)))\r\n"
+    }
+    head += "\r\n"
+    return Array(head.utf8) + body
+  }
+}

@@ -1,0 +1,181 @@
+import CDispatch
+import Concurrency
+import Glibc
+
+/// The threads of one worker process, and the one that controls them.
+///
+/// Many processes may run a pool over the same listener. Signals are blocked in every thread, because libfcgi takes an
+/// interrupted system call for the end of a stream; the control thread waits for them.
+public final class WorkerPool: Sendable {
+  public struct Options: Sendable {
+    /// Requests that can be in flight at a time. At least 1.
+    public var threads = 16
+    /// How long one read or write on a connection may take.
+    public var socketTimeout: Duration = .seconds(5)
+    /// How long a connection may stay silent before its request.
+    public var idleTimeout: Duration = .seconds(10)
+    /// How long requests in flight may take to end after SIGTERM.
+    public var drainTimeout: Duration = .seconds(25)
+
+    public init() {}
+  }
+
+  /// How a pool came to its end.
+  public enum Outcome: Sendable {
+    /// Every request in flight was answered.
+    case drained
+    /// Some had not ended when the drain timeout passed.
+    case abandoned(requests: Int)
+  }
+
+  /// Silent connections are given this long to send their request once a drain has begun.
+  private static let drainGrace: Duration = .seconds(1)
+  /// How long (µs) the threads go on accepting what waits in the backlog of a listener that ends with this process.
+  private static let backlogGrace: UInt32 = 100_000
+  /// Descriptors kept free of connections, for the database, the log and calls to other hosts.
+  private static let reservedDescriptors = 64
+  private static let stackSize = 1 << 20
+
+  private let listener: ListenSocket
+  private let options: Options
+  private let handler: any RequestHandler
+  private let connections: ConnectionSet
+  private let runningThreads: Locked<Int>
+
+  public init(
+    listener: ListenSocket, options: Options = Options(), handler: any RequestHandler
+  ) throws {
+    self.listener = listener
+    self.options = options
+    self.handler = handler
+    var deadlines = ConnectionSet.Deadlines()
+    deadlines.idle = options.idleTimeout
+    connections = try ConnectionSet(
+      listener: listener.descriptor, capacity: Self.connectionCapacity(), deadlines: deadlines)
+    runningThreads = Locked(options.threads)
+  }
+
+  /// A connection takes two descriptors while its request is served.
+  private static func connectionCapacity() -> Int {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 256 }
+    let descriptors = Int(clamping: limit.rlim_cur)
+    return max(1, min(65_536, descriptors - reservedDescriptors) / 2)
+  }
+
+  /// Blocks the signals that `run` waits for, in this thread and in those that it will start. Call it before the process
+  /// has a second thread, or a signal may end the process by way of that one.
+  public static func blockSignals() {
+    var signals = controlSignals()
+    pthread_sigmask(SIG_BLOCK, &signals, nil)
+  }
+
+  private static func controlSignals() -> sigset_t {
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    for number in [SIGTERM, SIGINT, SIGHUP, SIGUSR1] { sigaddset(&signals, number) }
+    return signals
+  }
+
+  /// Serves until SIGTERM or SIGINT, then finishes what is in flight. Runs on the main thread, after `blockSignals`.
+  /// `onHangUp` is called for each SIGHUP.
+  public func run(onHangUp: () -> Void = {}) throws -> Outcome {
+    try start()
+    waitForTermination(onHangUp: onHangUp)
+    return drain()
+  }
+
+  /// Starts the threads. For a caller that waits for its own reason to stop; others call `run`.
+  public func start() throws {
+    try Exchange.initializeLibrary()
+    for _ in 0..<options.threads { try startThread() }
+  }
+
+  private func waitForTermination(onHangUp: () -> Void) {
+    var signals = Self.controlSignals()
+    var sweepInterval = timespec(tv_sec: 1, tv_nsec: 0)
+    while true {
+      switch sigtimedwait(&signals, nil, &sweepInterval) {
+      case SIGTERM, SIGINT: return
+      case SIGHUP: onHangUp()
+      default: connections.sweep()
+      }
+    }
+  }
+
+  /// Stops accepting, lets the requests in flight end, and ends the threads. At most `drainTimeout`.
+  public func drain() -> Outcome {
+    // The path goes first, so that nobody connects to a listener that is about to close. A shared listener is not ours
+    // to close: what waits in its backlog is for the next worker.
+    if let path = listener.ownedPath {
+      unlink(path)
+      usleep(Self.backlogGrace)
+    }
+    connections.drain()
+    let start = ContinuousClock.now
+    poll(every: 10_000) { connections.isQuiet || .now - start > Self.drainGrace }
+    connections.finish()
+    poll(every: 10_000) {
+      connections.sweep()
+      return runningThreads.withLock { $0 } == 0 || .now - start > options.drainTimeout
+    }
+    let remaining = runningThreads.withLock { $0 }
+    return remaining == 0 ? .drained : .abandoned(requests: remaining)
+  }
+
+  private func poll(every microseconds: UInt32, until isDone: () -> Bool) {
+    while !isDone() { usleep(microseconds) }
+  }
+
+  // MARK: - Threads
+
+  private func startThread() throws {
+    var attributes = pthread_attr_t()
+    pthread_attr_init(&attributes)
+    defer { pthread_attr_destroy(&attributes) }
+    pthread_attr_setstacksize(&attributes, Self.stackSize)
+    pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
+    var thread = pthread_t()
+    let pool = Unmanaged.passRetained(self)
+    let code = pthread_create(
+      &thread, &attributes,
+      { context in
+        guard let context else { return nil }
+        Unmanaged<WorkerPool>.fromOpaque(context).takeRetainedValue().serveUntilDrained()
+        return nil
+      }, pool.toOpaque())
+    guard code == 0 else {
+      pool.release()
+      throw SystemCallError("pthread_create", code: code)
+    }
+  }
+
+  private func serveUntilDrained() {
+    let exchange = Exchange()
+    while let connection = connections.next() {
+      serve(connection, exchange)
+      connections.close(connection)
+    }
+    runningThreads.withLock { $0 -= 1 }
+  }
+
+  private func serve(_ connection: ConnectionSet.Connection, _ exchange: Exchange) {
+    limitSocket(connection.descriptor)
+    guard let parameters = exchange.begin(connection.descriptor) else { return }
+    let body = exchange.body(
+      announced: parameters["CONTENT_LENGTH"], limit: handler.bodyLimit(for: parameters))
+    let request = Request(parameters: parameters, body: body)
+    connections.enter(.handling, connection)
+    let response = handler.respond(to: request)
+    connections.enter(.writing, connection)
+    if !exchange.finish(with: response) { handler.didNotDeliver(response, to: request) }
+  }
+
+  private func limitSocket(_ descriptor: Int32) {
+    let (seconds, attoseconds) = options.socketTimeout.components
+    var timeout = timeval(tv_sec: Int(seconds), tv_usec: Int(attoseconds / 1_000_000_000_000))
+    let size = socklen_t(MemoryLayout<timeval>.size)
+    setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, size)
+    setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &timeout, size)
+  }
+}

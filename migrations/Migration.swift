@@ -1,0 +1,15 @@
+/// One step of the database schema: a numbered SQL file of this folder, built into the binary.
+public struct Migration: Sendable {
+  /// Position in the order; 1 is the first.
+  public let number: Int
+  /// The file's name without its ending.
+  public let name: String
+  public let sql: String
+
+  /// Every step, in order. A step that has been released is never edited: its checksum is recorded in the database.
+  public static let all = [
+    Migration(
+      number: 1, name: "0001_runners_and_audit_log",
+      sql: String(decoding: PackageResources._001_runners_and_audit_log_sql, as: UTF8.self))
+  ]
+}
