@@ -19,6 +19,7 @@ let argumentParser = Target.Dependency.product(
 let configuration = Target.Dependency.product(
   name: "Configuration", package: "swift-configuration")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
 let package = Package(
@@ -28,6 +29,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.6.0"),
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
   ],
   targets: [
@@ -55,7 +57,8 @@ let package = Package(
       name: "Migrations", path: "migrations",
       resources: [.embedInCode("0001_runners_and_audit_log.sql")], swiftSettings: strict),
     .target(
-      name: "Storage", dependencies: ["CSQLite", "Migrations", "Runners", grdb],
+      name: "Storage",
+      dependencies: ["CSQLite", "Concurrency", "JOSE", "Migrations", "Runners", grdb],
       swiftSettings: strict),
     .target(
       name: "FastCGI", dependencies: ["CFastCGI", "CLinux", "Concurrency"], swiftSettings: strict),
@@ -68,7 +71,10 @@ let package = Package(
       swiftSettings: pure),
     .executableTarget(
       name: "runner-token-service",
-      dependencies: ["TokenService", argumentParser],
+      dependencies: [
+        "FastCGI", "GitHub", "HTTPClient", "OIDC", "Runners", "Storage", "TokenService",
+        argumentParser, configuration, logging, systemPackage,
+      ],
       swiftSettings: strict),
     .executableTarget(
       name: "github-simulator",

@@ -69,3 +69,9 @@ CREATE TRIGGER audit_log_keeps_rows BEFORE DELETE ON audit_log
 BEGIN
   SELECT RAISE(ABORT, 'audit_log is append-only');
 END;
+
+-- Written to find out whether writing is possible.
+CREATE TABLE write_probe (
+  id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+  written_at TEXT NOT NULL
+) STRICT;

@@ -1,0 +1,102 @@
+public import Foundation
+import HTTPClient
+
+/// A registration token as GitHub handed it out.
+public struct RegistrationToken: Sendable, Decodable {
+  /// A secret: whoever has it can register runners.
+  public let token: String
+  /// An hour after it was made.
+  public let expiresAt: Date
+}
+
+/// A runner as GitHub shows it.
+public struct GitHubRunner: Sendable, Decodable, Equatable {
+  public let id: Int64
+  public let name: String
+  /// `online` or `offline`.
+  public let status: String
+  public let busy: Bool
+
+  public var isOnline: Bool { status == "online" }
+}
+
+struct RunnerPage: Decodable {
+  let totalCount: Int
+  let runners: [GitHubRunner]
+}
+
+struct InstallationToken: Decodable {
+  let token: String
+  let expiresAt: Date
+}
+
+/// Reads the body of a successful answer.
+func decode<Answer: Decodable>(
+  _ type: Answer.Type, _ response: HTTPResponse
+) throws(GitHubError) -> Answer {
+  let decoder = JSONDecoder()
+  decoder.keyDecodingStrategy = .convertFromSnakeCase
+  // With or without a fraction, in UTC or with an offset: GitHub writes all of these.
+  decoder.dateDecodingStrategy = .custom { decoder in
+    let container = try decoder.singleValueContainer()
+    return try Date.ISO8601FormatStyle(includingFractionalSeconds: true)
+      .parse(try container.decode(String.self))
+  }
+  do { return try decoder.decode(type, from: Data(response.body)) } catch {
+    // The decoder's own error would quote the body, which may hold a token.
+    throw .unreadableAnswer("\(type) expected in an answer of status \(response.status)")
+  }
+}
+
+private struct BasicError: Decodable {
+  let message: String?
+}
+
+extension HTTPResponse {
+  /// What GitHub says about an error; it does not always say it in JSON. At most 200 characters.
+  var gitHubMessage: String {
+    let error = try? JSONDecoder().decode(BasicError.self, from: Data(body))
+    return String((error?.message ?? "no message").prefix(200))
+  }
+}
+
+extension GitHubError {
+  /// What an answer that is no success means.
+  init(_ response: HTTPResponse, now: Date) {
+    let message = response.gitHubMessage
+    switch response.status {
+    case 403 where message.lowercased().contains("suspended"):
+      self = .installationSuspended
+    case 403 where message.contains("not accessible by integration"):
+      self = .permissionMissing(
+        response.header("x-accepted-github-permissions") ?? "not named by GitHub")
+    case 403, 429:
+      guard let retryAfter = response.retryAfter(now: now) else {
+        self = .refused(status: response.status, message: message)
+        return
+      }
+      self = .rateLimited(retryAfter: retryAfter)
+    case 401: self = .credentialsRejected(message)
+    case 404: self = .notFound
+    case 409: self = .nameTaken
+    case 500...599:
+      self = .unavailable("status \(response.status): \(message)", mayHaveActed: true)
+    default: self = .refused(status: response.status, message: message)
+    }
+  }
+}
+
+extension HTTPResponse {
+  /// Seconds to wait, if this is a rate limit: `Retry-After`, or the reset of an exhausted budget, or a minute for a
+  /// secondary limit that names no time. nil if it is none.
+  fileprivate func retryAfter(now: Date) -> Int? {
+    if let seconds = header("retry-after").flatMap(Int.init) { return max(1, seconds) }
+    if header("x-ratelimit-remaining") == "0",
+      let reset = header("x-ratelimit-reset").flatMap(Int64.init)
+    {
+      let wait = reset.subtractingReportingOverflow(Int64(now.timeIntervalSince1970)).partialValue
+      return Int(min(max(wait, 0), 86_400)) + 1
+    }
+    return status == 429 || gitHubMessage.lowercased().contains("rate limit") ? 60 : nil
+  }
+}

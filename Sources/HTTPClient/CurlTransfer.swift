@@ -1,0 +1,138 @@
+import CCurl
+import Foundation
+
+/// One request and its answer on a libcurl handle.
+struct CurlTransfer {
+  let handle: UnsafeMutableRawPointer
+
+  /// What the answer's bytes are gathered in while libcurl calls back.
+  private final class Received {
+    var headers: [(name: String, value: String)] = []
+    var body: [UInt8] = []
+    let limit: Int
+    var isOverLimit = false
+
+    init(limit: Int) {
+      self.limit = limit
+    }
+
+    /// A status line starts anew: what came before belonged to an interim answer.
+    func addHeader(_ line: String) {
+      if line.hasPrefix("HTTP/") {
+        headers = []
+        return
+      }
+      guard let colon = line.firstIndex(of: ":") else { return }
+      let value = line[line.index(after: colon)...]
+      headers.append(
+        (
+          name: line[..<colon].lowercased(),
+          value: value.trimmingCharacters(in: .whitespacesAndNewlines)
+        ))
+    }
+  }
+
+  func perform(_ request: HTTPRequest) throws(HTTPClientError) -> HTTPResponse {
+    let received = Received(limit: request.maximumResponseSize)
+    var headers: UnsafeMutablePointer<curl_slist>?
+    for header in request.headers {
+      headers = curl_slist_append(headers, "\(header.name): \(header.value)")
+    }
+    defer { curl_slist_free_all(headers) }
+
+    curl_easy_reset(handle)
+    set(request)
+    shim_curl_set_list(handle, CURLOPT_HTTPHEADER, headers)
+    let code = withExtendedLifetime(received) {
+      let context = Unmanaged.passUnretained(received).toOpaque()
+      setCallbacks(context: context)
+      return send(request)
+    }
+    guard code == CURLE_OK else { throw error(code, received) }
+
+    var status = 0
+    shim_curl_get_long(handle, CURLINFO_RESPONSE_CODE, &status)
+    return HTTPResponse(status: status, headers: received.headers, body: received.body)
+  }
+
+  private func set(_ request: HTTPRequest) {
+    shim_curl_set_string(handle, CURLOPT_URL, request.url)
+    // The URL rule has let this through; here https must stay https.
+    shim_curl_set_string(handle, CURLOPT_PROTOCOLS_STR, "http,https")
+    shim_curl_set_long(handle, CURLOPT_FOLLOWLOCATION, 0)
+    // Signals would reach other threads; libcurl then times out name resolution by itself.
+    shim_curl_set_long(handle, CURLOPT_NOSIGNAL, 1)
+    // No proxy from the environment: it would see keys and tokens by the accident of a variable.
+    shim_curl_set_string(handle, CURLOPT_PROXY, "")
+    shim_curl_set_long(handle, CURLOPT_CONNECTTIMEOUT_MS, request.connectTimeout.milliseconds)
+    shim_curl_set_long(handle, CURLOPT_TIMEOUT_MS, request.totalTimeout.milliseconds)
+    shim_curl_set_offset(
+      handle, CURLOPT_MAXFILESIZE_LARGE, curl_off_t(request.maximumResponseSize))
+  }
+
+  private func setCallbacks(context: UnsafeMutableRawPointer) {
+    shim_curl_set_pointer(handle, CURLOPT_WRITEDATA, context)
+    shim_curl_set_write(handle, CURLOPT_WRITEFUNCTION) { data, size, count, context in
+      guard let data, let context else { return 0 }
+      let received = Unmanaged<Received>.fromOpaque(context).takeUnretainedValue()
+      guard received.body.count + size * count <= received.limit else {
+        received.isOverLimit = true
+        return 0
+      }
+      received.body.append(contentsOf: UnsafeRawBufferPointer(start: data, count: size * count))
+      return size * count
+    }
+    shim_curl_set_pointer(handle, CURLOPT_HEADERDATA, context)
+    shim_curl_set_write(handle, CURLOPT_HEADERFUNCTION) { data, size, count, context in
+      guard let data, let context else { return 0 }
+      let bytes = UnsafeRawBufferPointer(start: data, count: size * count)
+      let received = Unmanaged<Received>.fromOpaque(context).takeUnretainedValue()
+      received.addHeader(String(decoding: bytes, as: UTF8.self))
+      return size * count
+    }
+  }
+
+  private func send(_ request: HTTPRequest) -> CURLcode {
+    request.body.withUnsafeBytes { body in
+      switch request.method {
+      case .get:
+        shim_curl_set_long(handle, CURLOPT_HTTPGET, 1)
+      case .post:
+        shim_curl_set_long(handle, CURLOPT_POST, 1)
+        shim_curl_set_offset(handle, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(body.count))
+        // Copied, and never null: a null pointer would make libcurl read standard input.
+        if let data = body.baseAddress {
+          shim_curl_set_pointer(
+            handle, CURLOPT_COPYPOSTFIELDS, UnsafeMutableRawPointer(mutating: data))
+        } else {
+          shim_curl_set_string(handle, CURLOPT_COPYPOSTFIELDS, "")
+        }
+      case .delete:
+        shim_curl_set_string(handle, CURLOPT_CUSTOMREQUEST, request.method.rawValue)
+      }
+      return curl_easy_perform(handle)
+    }
+  }
+
+  private func error(_ code: CURLcode, _ received: Received) -> HTTPClientError {
+    let reason = String(cString: curl_easy_strerror(code))
+    switch code {
+    case CURLE_FILESIZE_EXCEEDED: return .responseTooLarge
+    case CURLE_WRITE_ERROR where received.isOverLimit: return .responseTooLarge
+    case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL: return .urlNotAllowed
+    case CURLE_OPERATION_TIMEDOUT: return .timedOut
+    case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_CONNECT, CURLE_SSL_CONNECT_ERROR,
+      CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE:
+      return .cannotConnect(reason)
+    default: return .broken(reason)
+    }
+  }
+}
+
+extension Duration {
+  /// Whole milliseconds.
+  fileprivate var milliseconds: Int {
+    let (seconds, attoseconds) = components
+    return Int(seconds) * 1000 + Int(attoseconds / 1_000_000_000_000_000)
+  }
+}

@@ -1,0 +1,18 @@
+/// The way to other hosts, and one of the two seams for tests.
+public struct HTTPClient: Sendable {
+  /// Sends a request and waits for the whole answer. Redirects are not followed and nothing is cached.
+  public let send: @Sendable (HTTPRequest) throws(HTTPClientError) -> HTTPResponse
+
+  public init(send: @escaping @Sendable (HTTPRequest) throws(HTTPClientError) -> HTTPResponse) {
+    self.send = send
+  }
+
+  /// A client over libcurl that keeps connections open for the next request. Make one per process.
+  public static func curl() -> HTTPClient {
+    let handles = CurlHandles()
+    return HTTPClient { request throws(HTTPClientError) in
+      guard URLRule.isAllowed(request.url) else { throw .urlNotAllowed }
+      return try handles.send(request)
+    }
+  }
+}

@@ -1,0 +1,67 @@
+/// A request to another host.
+public struct HTTPRequest: Sendable {
+  public enum Method: String, Sendable {
+    case get = "GET"
+    case post = "POST"
+    case delete = "DELETE"
+  }
+
+  public var method: Method
+  public var url: String
+  public var headers: [(name: String, value: String)]
+  /// Sent with POST only.
+  public var body: [UInt8]
+  /// A longer answer is given up. In bytes.
+  public var maximumResponseSize: Int
+  /// For the connection, TLS included.
+  public var connectTimeout: Duration
+  /// For everything, from name resolution to the last byte.
+  public var totalTimeout: Duration
+
+  public init(
+    _ method: Method, _ url: String, headers: [(name: String, value: String)] = [],
+    body: [UInt8] = [], maximumResponseSize: Int = 1 << 20,
+    connectTimeout: Duration = .seconds(3), totalTimeout: Duration = .seconds(10)
+  ) {
+    self.method = method
+    self.url = url
+    self.headers = headers
+    self.body = body
+    self.maximumResponseSize = maximumResponseSize
+    self.connectTimeout = connectTimeout
+    self.totalTimeout = totalTimeout
+  }
+}
+
+/// The answer of another host, whatever its status.
+public struct HTTPResponse: Sendable {
+  public let status: Int
+  /// In the order received. Names in lower case.
+  public let headers: [(name: String, value: String)]
+  public let body: [UInt8]
+
+  public init(status: Int, headers: [(name: String, value: String)] = [], body: [UInt8] = []) {
+    self.status = status
+    self.headers = headers
+    self.body = body
+  }
+
+  /// The first value of a header, by its name in lower case.
+  public func header(_ name: String) -> String? {
+    headers.first { $0.name == name }?.value
+  }
+}
+
+/// Why there is no answer.
+public enum HTTPClientError: Error, Sendable, Equatable {
+  /// Not https, nor http to this machine, or no URL at all. Nothing was sent.
+  case urlNotAllowed
+  /// Name resolution, connection or TLS failed: the request did not reach the host.
+  case cannotConnect(String)
+  /// Time ran out. The host may have acted on the request.
+  case timedOut
+  /// The answer is over `maximumResponseSize`.
+  case responseTooLarge
+  /// The connection broke or the answer is not HTTP. The host may have acted on the request.
+  case broken(String)
+}

@@ -1,0 +1,96 @@
+/// Something that happened and that an auditor may ask about.
+public struct AuditEvent: Sendable, Equatable {
+  public enum Kind: String, Sendable {
+    /// Somebody was allowed a runner, and GitHub is about to be asked.
+    case provisionRequested = "provision_requested"
+    /// A registration token or JIT config is about to be handed out.
+    case provision
+    case provisionFailed = "provision_failed"
+    /// An owner wants a runner gone, and GitHub is about to be asked.
+    case deprovisionRequested = "deprovision_requested"
+    case deprovision
+    case refresh
+    case statusChange = "status_change"
+  }
+
+  /// A value of `data`. Never a secret.
+  public enum Value: Sendable, Equatable {
+    case text(String)
+    case number(Int64)
+    case flag(Bool)
+    case texts([String])
+  }
+
+  public let kind: Kind
+  public var success: Bool
+  /// The error code that the caller saw.
+  public var errorCode: String?
+  public var errorMessage: String?
+  public var actor: Actor
+  public var runnerID: String?
+  public var runnerName: String?
+  public var data: [String: Value]
+
+  public init(
+    _ kind: Kind, success: Bool = true, errorCode: String? = nil, errorMessage: String? = nil,
+    actor: Actor, runnerID: String? = nil, runnerName: String? = nil, data: [String: Value] = [:]
+  ) {
+    self.kind = kind
+    self.success = success
+    self.errorCode = errorCode
+    self.errorMessage = errorMessage
+    self.actor = actor
+    self.runnerID = runnerID
+    self.runnerName = runnerName
+    self.data = data
+  }
+
+  /// Who did it, and by which request.
+  public struct Actor: Sendable, Equatable {
+    public var identity: String?
+    public var issuer: String?
+    public var subject: String?
+    public var requestID: String?
+    /// The address that the web server saw.
+    public var requestIP: String?
+    public var userAgent: String?
+
+    public init(
+      identity: String? = nil, issuer: String? = nil, subject: String? = nil,
+      requestID: String? = nil, requestIP: String? = nil, userAgent: String? = nil
+    ) {
+      self.identity = identity
+      self.issuer = issuer
+      self.subject = subject
+      self.requestID = requestID
+      self.requestIP = requestIP
+      self.userAgent = userAgent
+    }
+  }
+}
+
+/// An audit event as it stands in the table.
+public struct AuditRecord: Sendable, Equatable {
+  /// Position in the table; rises with each record.
+  public let id: Int64
+  public let timestamp: Timestamp
+  public let event: AuditEvent
+
+  public init(id: Int64, timestamp: Timestamp, event: AuditEvent) {
+    self.id = id
+    self.timestamp = timestamp
+    self.event = event
+  }
+}
+
+extension AuditEvent.Value: Encodable {
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    switch self {
+    case .text(let text): try container.encode(text)
+    case .number(let number): try container.encode(number)
+    case .flag(let flag): try container.encode(flag)
+    case .texts(let texts): try container.encode(texts)
+    }
+  }
+}

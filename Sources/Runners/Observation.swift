@@ -1,0 +1,40 @@
+/// What a look at GitHub found about one runner.
+public enum Observation: Sendable, Equatable {
+  case present(githubRunnerID: Int64, isOnline: Bool, isBusy: Bool)
+  /// GitHub answered that there is no such runner.
+  case absent
+}
+
+extension Runner {
+  /// The runner after a look at GitHub: a pure decision, so that a refresh, a sync and a webhook agree.
+  ///
+  /// A runner that never showed up stays pending for as long as somebody may still register it.
+  public func observed(_ observation: Observation, at now: Timestamp) -> Runner {
+    guard status != .deleted else { return self }
+    var next = self
+    switch observation {
+    case .present(let githubRunnerID, let isOnline, let isBusy):
+      next.githubRunnerID = githubRunnerID
+      next.status = isOnline ? .active : .offline
+      next.busy = isBusy
+      next.registeredAt = registeredAt ?? now
+    case .absent where githubRunnerID != nil:
+      next.delete(for: .goneAtGitHub, at: now)
+    case .absent where pendingUntil < now:
+      next.delete(for: isIssued ? .neverRegistered : .reservationExpired, at: now)
+    case .absent:
+      break
+    }
+    if next != self { next.updatedAt = now }
+    return next
+  }
+
+  /// Makes the runner history.
+  public mutating func delete(for reason: DeletionReason, at now: Timestamp) {
+    status = .deleted
+    busy = false
+    deletedAt = now
+    deletionReason = reason
+    updatedAt = now
+  }
+}

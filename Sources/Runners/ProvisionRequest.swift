@@ -1,0 +1,39 @@
+/// What a caller asks for, in valid form.
+public struct ProvisionRequest: Sendable, Equatable {
+  public enum Name: Sendable, Equatable {
+    case exactly(RunnerName)
+    case generated(RunnerNamePrefix)
+  }
+
+  public var name: Name
+  /// Without duplicates.
+  public var labels: [Label]
+  /// nil asks for the default group.
+  public var runnerGroupID: Int64?
+  public var ephemeral: Bool
+  public var disableUpdate: Bool
+
+  public init(
+    name: Name, labels: [Label] = [], runnerGroupID: Int64? = nil, ephemeral: Bool = true,
+    disableUpdate: Bool = false
+  ) {
+    self.name = name
+    self.labels = labels
+    self.runnerGroupID = runnerGroupID
+    self.ephemeral = ephemeral
+    self.disableUpdate = disableUpdate
+  }
+}
+
+/// One fault in what a caller sent.
+public struct FieldError: Sendable, Equatable {
+  /// The member's name, with an index into an array: `labels[2]`.
+  public let field: String
+  /// What it should be.
+  public let message: String
+
+  public init(_ field: String, _ message: String) {
+    self.field = field
+    self.message = message
+  }
+}

@@ -1,0 +1,87 @@
+/// A runner from the moment somebody asked for it until it is gone, and as history afterwards.
+public struct Runner: Sendable, Equatable {
+  /// A random UUID in lower case.
+  public let id: String
+  public let name: RunnerName
+  /// The GitHub organization that it belongs to.
+  public let organization: String
+  public var status: RunnerStatus
+  public var busy: Bool
+  /// GitHub's id, once the runner has been seen there.
+  public var githubRunnerID: Int64?
+  public let runnerGroupID: Int64
+  /// As granted, which need not be what the runner shows at GitHub.
+  public let labels: [Label]
+  public let ephemeral: Bool
+  public let disableUpdate: Bool
+  public let provisioning: Provisioning
+  public let owner: Principal
+  /// Whether a token or JIT config for it left this service. Until then it is a reservation.
+  public var isIssued: Bool
+  /// Until when it counts while it is pending: the reservation's deadline, then the expiry of what was issued.
+  public var pendingUntil: Timestamp
+  public let createdAt: Timestamp
+  public var updatedAt: Timestamp
+  public var registeredAt: Timestamp?
+  public var deletedAt: Timestamp?
+  public var deletionReason: DeletionReason?
+
+  public init(
+    id: String, name: RunnerName, organization: String, status: RunnerStatus, busy: Bool,
+    githubRunnerID: Int64?, runnerGroupID: Int64, labels: [Label], ephemeral: Bool,
+    disableUpdate: Bool, provisioning: Provisioning, owner: Principal, isIssued: Bool,
+    pendingUntil: Timestamp, createdAt: Timestamp, updatedAt: Timestamp,
+    registeredAt: Timestamp?, deletedAt: Timestamp?, deletionReason: DeletionReason?
+  ) {
+    self.id = id
+    self.name = name
+    self.organization = organization
+    self.status = status
+    self.busy = busy
+    self.githubRunnerID = githubRunnerID
+    self.runnerGroupID = runnerGroupID
+    self.labels = labels
+    self.ephemeral = ephemeral
+    self.disableUpdate = disableUpdate
+    self.provisioning = provisioning
+    self.owner = owner
+    self.isIssued = isIssued
+    self.pendingUntil = pendingUntil
+    self.createdAt = createdAt
+    self.updatedAt = updatedAt
+    self.registeredAt = registeredAt
+    self.deletedAt = deletedAt
+    self.deletionReason = deletionReason
+  }
+}
+
+public enum RunnerStatus: String, Sendable, CaseIterable {
+  /// Asked for, and not seen at GitHub yet.
+  case pending
+  /// Online at GitHub.
+  case active
+  /// Known at GitHub and not connected.
+  case offline
+  /// Gone for good.
+  case deleted
+}
+
+/// How a runner comes to be known at GitHub.
+public enum Provisioning: String, Sendable {
+  case registrationToken = "registration_token"
+  case jit
+}
+
+/// Why a runner is deleted.
+public enum DeletionReason: String, Sendable {
+  /// Its owner asked.
+  case requested
+  /// GitHub, the database or the audit log failed while it was provisioned: nothing was handed out.
+  case provisioningFailed = "provisioning_failed"
+  /// The worker that reserved it ended before it had handed anything out.
+  case reservationExpired = "reservation_expired"
+  /// Its registration token expired unused.
+  case neverRegistered = "never_registered"
+  /// GitHub does not know it any more.
+  case goneAtGitHub = "gone_at_github"
+}

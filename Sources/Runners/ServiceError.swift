@@ -1,0 +1,34 @@
+/// Everything that can keep a caller from getting what they asked for. One table turns it into HTTP.
+public enum ServiceError: Error, Sendable, Equatable {
+  // The request.
+  case invalidJSON(String)
+  case badRequest(String)
+  case notFound
+  case methodNotAllowed(allowed: [String])
+  case bodyTooLarge(limit: Int)
+  case unsupportedMediaType
+  case validation([FieldError])
+
+  // The caller.
+  case unauthenticated
+  /// The description tells an honest caller what to do.
+  case invalidToken(description: String)
+  case labelPolicyViolation(labels: [String])
+  case runnerGroupNotAllowed(Int64)
+
+  // The runner.
+  case runnerNotFound
+  case runnerNameConflict
+  case runnerBusy
+
+  // Those we depend on. Seconds until another try makes sense.
+  case githubError(detail: String)
+  case githubUnavailable(retryAfter: Int)
+  case githubRateLimited(retryAfter: Int)
+  case identityProviderUnavailable(retryAfter: Int)
+  case databaseUnavailable
+  case auditUnavailable
+
+  /// A bug of ours.
+  case internalError
+}

@@ -1,0 +1,53 @@
+public import Foundation
+
+/// A point in time, to the millisecond. Written in RFC 3339 in UTC, always with milliseconds, so that times sort as
+/// they read: `2026-11-22T21:11:49.260Z`.
+public struct Timestamp: Sendable, Hashable, Comparable {
+  /// Since 1970-01-01T00:00:00Z.
+  public let milliseconds: Int64
+
+  public init(milliseconds: Int64) {
+    self.milliseconds = milliseconds
+  }
+
+  public init(_ date: Date) {
+    milliseconds = Int64((date.timeIntervalSince1970 * 1000).rounded())
+  }
+
+  /// Reads any RFC 3339 time, with or without a fraction, in any offset. Returns nil for other text.
+  public init?(_ text: String) {
+    guard let date = try? Self.format.parse(text) else { return nil }
+    self.init(date)
+  }
+
+  public var date: Date { Date(timeIntervalSince1970: Double(milliseconds) / 1000) }
+
+  public static func < (left: Timestamp, right: Timestamp) -> Bool {
+    left.milliseconds < right.milliseconds
+  }
+
+  public func adding(seconds: Int) -> Timestamp {
+    Timestamp(milliseconds: milliseconds + Int64(seconds) * 1000)
+  }
+
+  private static let format = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
+}
+
+extension Timestamp: CustomStringConvertible {
+  public var description: String { date.formatted(Self.format) }
+}
+
+extension Timestamp: Codable {
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    guard let timestamp = Timestamp(try container.decode(String.self)) else {
+      throw DecodingError.dataCorruptedError(in: container, debugDescription: "not RFC 3339")
+    }
+    self = timestamp
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    try container.encode(description)
+  }
+}

@@ -1,0 +1,137 @@
+import CSQLite
+import Foundation
+import GRDB
+public import Runners
+
+/// The SQLite database, shared with other processes. Safe to use from any thread.
+public final class Database: Sendable {
+  private let pool: DatabasePool
+  private let writeLock: FileLock
+  private let checkpoint: Checkpoint
+  private let now: @Sendable () -> Timestamp
+
+  /// Opens the database at `path`, which `migrate` has prepared.
+  /// Throws `wrongSchema` if it is not the schema of this program, `databaseUnavailable` if it cannot be opened.
+  public init(path: String, now: @escaping @Sendable () -> Timestamp) throws(StorageError) {
+    guard FileManager.default.fileExists(atPath: path) else {
+      throw .databaseUnavailable("\(path) does not exist; run `runner-token-service init-db`")
+    }
+    self.now = now
+    writeLock = try FileLock(path: path + ".lock")
+    checkpoint = try Checkpoint(databasePath: path)
+    do {
+      pool = try DatabasePool(path: path, configuration: Self.configuration())
+      try pool.read { try SchemaVersion.check($0) }
+    } catch {
+      throw StorageError(error)
+    }
+  }
+
+  /// Brings the database at `path` to the schema of this program, making it if it is absent. Processes that do so at the
+  /// same time take turns. Returns the names of the migrations that it applied.
+  @discardableResult
+  public static func migrate(path: String, now: Timestamp) throws(StorageError) -> [String] {
+    // The file and its companions are for their owner only.
+    let mask = umask(0o077)
+    defer { umask(mask) }
+    let lock = try FileLock(path: path + ".lock")
+    do {
+      return try lock.exclusive {
+        let queue = try DatabaseQueue(path: path, configuration: configuration())
+        try queue.writeWithoutTransaction { database in
+          _ = try String.fetchOne(database, sql: "PRAGMA journal_mode = WAL")
+        }
+        return try SchemaVersion.migrate(queue, now: now)
+      }
+    } catch {
+      throw StorageError(error)
+    }
+  }
+
+  private static func configuration() -> Configuration {
+    var configuration = Configuration()
+    configuration.busyMode = .timeout(5)
+    configuration.foreignKeysEnabled = true
+    configuration.prepareDatabase { database in
+      // FULL: a commit that we told somebody of survives a power failure.
+      try database.execute(sql: "PRAGMA synchronous = FULL")
+      // Only `Checkpoint` checkpoints: SQLite before 3.51.3 can corrupt a WAL that two connections reset.
+      try database.execute(sql: "PRAGMA wal_autocheckpoint = 0")
+      try database.execute(sql: "PRAGMA mmap_size = 0")
+      if let connection = database.sqliteConnection {
+        shim_sqlite_no_checkpoint_on_close(UnsafeMutableRawPointer(connection))
+      }
+    }
+    return configuration
+  }
+
+  /// Runs `body` on a snapshot.
+  public func read<Result>(_ body: (Transaction) throws -> Result) throws -> Result {
+    do {
+      return try pool.read { try body(Transaction(database: $0, now: now())) }
+    } catch let error as DatabaseError {
+      throw StorageError(error)
+    }
+  }
+
+  /// Runs `body` in one immediate transaction, which is rolled back if it throws. Never do anything in it that may wait
+  /// for another host.
+  public func write<Result>(_ body: (Transaction) throws -> Result) throws -> Result {
+    do {
+      let result = try pool.writeWithoutTransaction { database in
+        try writeLock.exclusive {
+          var result: Result?
+          try database.inTransaction(.immediate) {
+            result = try body(Transaction(database: database, now: now()))
+            return .commit
+          }
+          checkpoint.runIfDue(database)
+          return result
+        }
+      }
+      guard let result else { throw StorageError.databaseUnavailable("nothing was committed") }
+      return result
+    } catch let error as DatabaseError {
+      throw StorageError(error)
+    }
+  }
+
+  /// Throws `wrongSchema` unless the schema is still that of this program.
+  public func checkSchema() throws {
+    try read { try SchemaVersion.check($0.database) }
+  }
+
+  /// Throws unless the database can be written.
+  public func checkWritable() throws {
+    try write { transaction in
+      try transaction.database.execute(
+        sql: """
+          INSERT INTO write_probe (id, written_at) VALUES (1, ?)
+          ON CONFLICT (id) DO UPDATE SET written_at = excluded.written_at
+          """, arguments: [transaction.now.description])
+    }
+  }
+}
+
+/// What can be done inside a transaction. Not to be used after it.
+public struct Transaction {
+  let database: GRDB.Database
+  /// The time of everything that happens in this transaction.
+  public let now: Timestamp
+
+  public var runners: RunnerStore { RunnerStore(database: database) }
+  public var auditLog: AuditLogStore { AuditLogStore(database: database, now: now) }
+}
+
+extension StorageError {
+  /// SQLite's message names no values, only tables and causes.
+  init(_ error: any Error) {
+    switch error {
+    case let error as StorageError: self = error
+    case let error as DatabaseError:
+      self = .databaseUnavailable(
+        "\(error.message ?? "no message") (code \(error.extendedResultCode.rawValue))")
+    default: self = .databaseUnavailable(String(describing: error))
+    }
+  }
+}

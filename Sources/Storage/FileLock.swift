@@ -1,0 +1,49 @@
+import Glibc
+
+/// An advisory lock on a file, between processes.
+///
+/// Writers queue here before they begin a transaction: SQLite's own busy handler sleeps longer and longer and lets one of
+/// two busy processes starve.
+final class FileLock: Sendable {
+  private let descriptor: Int32
+
+  /// Makes the file if it is absent, for its owner only.
+  init(path: String) throws(StorageError) {
+    descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    guard descriptor >= 0 else {
+      throw .databaseUnavailable("\(path): \(String(cString: strerror(errno)))")
+    }
+  }
+
+  deinit {
+    close(descriptor)
+  }
+
+  /// Runs `body` while this process holds the lock. Callers of one process must take turns by themselves.
+  /// Throws `databaseUnavailable` if another process holds it for longer than `timeout`.
+  func exclusive<Result>(
+    timeout: Duration = .seconds(5), _ body: () throws -> Result
+  ) throws -> Result {
+    let deadline = ContinuousClock.now + timeout
+    while !tryLock() {
+      guard ContinuousClock.now < deadline else {
+        throw StorageError.databaseUnavailable("another process holds the write lock")
+      }
+      // Short against the time that a commit takes, so that no process is kept out by one that writes on and on.
+      usleep(200)
+    }
+    defer { flock(descriptor, LOCK_UN) }
+    return try body()
+  }
+
+  /// Runs `body` if the lock is free, else returns nil at once.
+  func exclusiveIfFree<Result>(_ body: () throws -> Result) rethrows -> Result? {
+    guard tryLock() else { return nil }
+    defer { flock(descriptor, LOCK_UN) }
+    return try body()
+  }
+
+  private func tryLock() -> Bool {
+    flock(descriptor, LOCK_EX | LOCK_NB) == 0
+  }
+}

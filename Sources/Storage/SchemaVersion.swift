@@ -1,0 +1,89 @@
+import Foundation
+import GRDB
+import JOSE
+import Migrations
+import Runners
+
+/// Which migrations a database has seen.
+enum SchemaVersion {
+  private struct Applied: FetchableRecord, Decodable {
+    let number: Int
+    let name: String
+    let checksum: String
+  }
+
+  /// Throws `wrongSchema` unless exactly our migrations have been applied.
+  static func check(_ database: GRDB.Database) throws {
+    guard try database.tableExists("schema_migrations") else {
+      throw StorageError.wrongSchema(
+        "the database has no schema; run `runner-token-service init-db`")
+    }
+    let applied = try applied(in: database)
+    try checkKnown(applied)
+    guard applied.count == Migration.all.count else {
+      throw StorageError.wrongSchema(
+        "the database is at migration \(applied.count) of \(Migration.all.count); "
+          + "run `runner-token-service init-db`")
+    }
+  }
+
+  /// Applies what is missing, each migration in a transaction of its own.
+  static func migrate(_ queue: DatabaseQueue, now: Timestamp) throws -> [String] {
+    let applied = try queue.write { database in
+      try database.execute(
+        sql: """
+          CREATE TABLE IF NOT EXISTS schema_migrations (
+            number INTEGER NOT NULL PRIMARY KEY,
+            name TEXT NOT NULL,
+            checksum TEXT NOT NULL,
+            applied_at TEXT NOT NULL
+          ) STRICT
+          """)
+      return try Self.applied(in: database)
+    }
+    try checkKnown(applied)
+    let missing = Migration.all.dropFirst(applied.count)
+    for migration in missing {
+      try queue.write { database in
+        try database.execute(sql: migration.sql)
+        try database.execute(
+          sql: """
+            INSERT INTO schema_migrations (number, name, checksum, applied_at)
+            VALUES (?, ?, ?, ?)
+            """,
+          arguments: [
+            migration.number, migration.name, try migration.checksum(), now.description,
+          ])
+      }
+    }
+    return missing.map(\.name)
+  }
+
+  private static func applied(in database: GRDB.Database) throws -> [Applied] {
+    try Applied.fetchAll(
+      database, sql: "SELECT number, name, checksum FROM schema_migrations ORDER BY number")
+  }
+
+  private static func checkKnown(_ applied: [Applied]) throws {
+    guard applied.count <= Migration.all.count else {
+      throw StorageError.wrongSchema(
+        "the database is at migration \(applied.count), newer than this program knows; "
+          + "install the version that made it")
+    }
+    for (applied, migration) in zip(applied, Migration.all) {
+      guard applied.number == migration.number, applied.checksum == (try migration.checksum())
+      else {
+        throw StorageError.wrongSchema(
+          "migration \(applied.number) (\(applied.name)) is not the one of this program; "
+            + "the database belongs to another version")
+      }
+    }
+  }
+}
+
+extension Migration {
+  /// SHA-256 of its SQL, so that a step that was edited after it had been applied is noticed.
+  fileprivate func checksum() throws -> String {
+    try Digest.sha256Hex(Array(sql.utf8))
+  }
+}

@@ -1,0 +1,50 @@
+import FastCGI
+import GitHub
+import Runners
+import Storage
+
+extension Service {
+  /// DELETE /api/v1/runners/{name}: gone at GitHub first, then here.
+  func deleteRunner(
+    _ name: String, _ caller: Principal, _ context: RequestContext
+  ) throws -> Response {
+    let runner = try database.read { try ownRunner(name, caller, $0) }
+    guard runner.status != .deleted else { throw ServiceError.runnerNotFound }
+    try audited { _, record in
+      try record(.deprovision(runner, .deprovisionRequested, context.actor))
+    }
+    do {
+      try deleteAtGitHub(runner)
+    } catch {
+      try audited { _, record in
+        try record(.deprovision(runner, .deprovision, context.actor, failed: ServiceError(error)))
+      }
+      throw error
+    }
+    try audited { transaction, record in
+      guard var current = try transaction.runners.runner(id: runner.id),
+        current.status != .deleted
+      else { return }
+      current.delete(for: .requested, at: transaction.now)
+      try transaction.runners.update(current)
+      try record(.deprovision(current, .deprovision, context.actor))
+    }
+    return Response(status: 204)
+  }
+
+  private func deleteAtGitHub(_ runner: Runner) throws {
+    guard case .present(let githubRunnerID, _, _) = try observe(runner) else { return }
+    try github.deleteRunner(id: githubRunnerID)
+  }
+}
+
+extension AuditEvent {
+  fileprivate static func deprovision(
+    _ runner: Runner, _ kind: Kind, _ actor: Actor, failed error: ServiceError? = nil
+  ) -> AuditEvent {
+    let problem = error.map(Problem.init)
+    return AuditEvent(
+      kind, success: error == nil, errorCode: problem?.code, errorMessage: problem?.detail,
+      actor: actor, runnerID: runner.id, runnerName: runner.name.description)
+  }
+}

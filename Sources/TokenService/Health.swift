@@ -1,0 +1,47 @@
+import FastCGI
+import Foundation
+import Runners
+
+extension Service {
+  private struct Root: Encodable {
+    let name = "runner-token-service"
+    let version = Version.current
+    let links = [
+      "health": "/health",
+      "readiness": "/health/ready",
+      "provision": "/api/v1/runners/provision",
+      "runners": "/api/v1/runners",
+      "caller": "/api/v1/auth/me",
+    ]
+  }
+
+  private struct Health: Encodable {
+    let status = "healthy"
+    let version = Version.current
+    let timestamp: Timestamp
+  }
+
+  /// GET /
+  func root() throws(ServiceError) -> Response {
+    try JSONBody.response(Root())
+  }
+
+  /// GET /health: the worker answers. Does no I/O.
+  func health() throws(ServiceError) -> Response {
+    try JSONBody.response(Health(timestamp: Timestamp(now())))
+  }
+
+  /// GET /health/ready: what the service needs is there.
+  func showReadiness() throws(ServiceError) -> Response {
+    let report = readiness.report(now: Timestamp(now()))
+    var response = try JSONBody.response(status: report.isReady ? 200 : 503, report)
+    if !report.isReady { response.headers.append(.init("Retry-After", "5")) }
+    return response
+  }
+}
+
+/// The version of this program.
+public enum Version {
+  /// Semantic version.
+  public static let current = "0.1.0"
+}

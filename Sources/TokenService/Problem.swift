@@ -1,0 +1,199 @@
+import FastCGI
+import Foundation
+import Runners
+
+/// An error as HTTP tells it (RFC 9457). The one table from errors to statuses, codes and advice.
+struct Problem {
+  let status: Int
+  /// Stable: callers may decide on it.
+  let code: String
+  /// One sentence about what to do next.
+  let detail: String
+  var retryAfter: Int?
+  var headers: [Response.Header] = []
+  var members = Members()
+
+  /// Members that only some problems have.
+  struct Members {
+    var errors: [FieldError]?
+    var invalidLabels: [String]?
+  }
+
+  private init(_ status: Int, _ code: String, _ detail: String, retryAfter: Int? = nil) {
+    self.status = status
+    self.code = code
+    self.detail = detail
+    self.retryAfter = retryAfter
+  }
+
+  init(_ error: ServiceError) {
+    self =
+      switch error {
+      case .invalidJSON(let reason):
+        Problem(400, "INVALID_JSON", "Send one JSON object as the body: \(reason).")
+      case .badRequest(let detail):
+        Problem(400, "BAD_REQUEST", detail)
+      case .notFound:
+        Problem(404, "NOT_FOUND", "There is nothing at this path; GET / lists what there is.")
+      case .methodNotAllowed(let allowed):
+        .methodNotAllowed(allowed)
+      case .bodyTooLarge(let limit):
+        Problem(413, "BODY_TOO_LARGE", "Send a body of at most \(limit) bytes.")
+      case .unsupportedMediaType:
+        Problem(
+          415, "UNSUPPORTED_MEDIA_TYPE",
+          "Send the body as JSON, with the header 'Content-Type: application/json'.")
+      case .validation(let errors):
+        .validation(errors)
+      case .unauthenticated:
+        .unauthenticated
+      case .invalidToken(let description):
+        .invalidToken(description)
+      case .labelPolicyViolation(let labels):
+        .labelPolicyViolation(labels)
+      case .runnerGroupNotAllowed(let id):
+        Problem(
+          403, "RUNNER_GROUP_NOT_ALLOWED",
+          "Your policy does not include the runner group \(id); leave runner_group_id out for the default group."
+        )
+      case .runnerNotFound:
+        Problem(404, "RUNNER_NOT_FOUND", "You have no runner of this name or id.")
+      case .runnerNameConflict:
+        Problem(
+          409, "RUNNER_NAME_CONFLICT",
+          "Choose another runner_name, or send runner_name_prefix to have one made up.")
+      case .runnerBusy:
+        Problem(
+          409, "RUNNER_BUSY", "The runner is running a job; delete it once the job has ended.")
+      case .githubError(let detail):
+        Problem(502, "GITHUB_ERROR", detail)
+      case .githubUnavailable(let seconds):
+        Problem(
+          503, "GITHUB_UNAVAILABLE", "GitHub does not answer; try again later.",
+          retryAfter: seconds)
+      case .githubRateLimited(let seconds):
+        Problem(
+          503, "GITHUB_RATE_LIMITED",
+          "GitHub's rate limit for this organization is used up; try again later.",
+          retryAfter: seconds)
+      case .identityProviderUnavailable(let seconds):
+        Problem(
+          503, "IDENTITY_PROVIDER_UNAVAILABLE",
+          "The identity provider's keys cannot be fetched, so no token can be checked; try again later.",
+          retryAfter: seconds)
+      case .databaseUnavailable:
+        Problem(
+          503, "DATABASE_UNAVAILABLE", "The service cannot store anything; try again later.",
+          retryAfter: 5)
+      case .auditUnavailable:
+        Problem(
+          503, "AUDIT_UNAVAILABLE",
+          "The service cannot write its audit log and does nothing without; try again later.",
+          retryAfter: 5)
+      case .internalError:
+        Problem(
+          500, "INTERNAL_ERROR", "This is a bug; report it with the request id.")
+      }
+  }
+
+  // MARK: - Those with more than a sentence
+
+  private static func methodNotAllowed(_ allowed: [String]) -> Problem {
+    let list = allowed.joined(separator: ", ")
+    var problem = Problem(405, "METHOD_NOT_ALLOWED", "Use one of these methods here: \(list).")
+    problem.headers = [.init("Allow", list)]
+    return problem
+  }
+
+  private static func validation(_ errors: [FieldError]) -> Problem {
+    var problem = Problem(422, "VALIDATION_ERROR", "Mend what the member errors names.")
+    problem.members.errors = errors
+    return problem
+  }
+
+  private static func labelPolicyViolation(_ labels: [String]) -> Problem {
+    var problem = Problem(
+      403, "LABEL_POLICY_VIOLATION",
+      "Your policy does not allow this; ask an administrator of this service for a label policy.")
+    problem.members.invalidLabels = labels
+    return problem
+  }
+
+  private static let realm = "Bearer realm=\"runner-token-service\""
+
+  private static var unauthenticated: Problem {
+    var problem = Problem(
+      401, "UNAUTHENTICATED",
+      "Send an OIDC token, in exactly one header 'Authorization: Bearer <token>'.")
+    problem.headers = [.init("WWW-Authenticate", realm)]
+    return problem
+  }
+
+  /// RFC 6750 section 3.1.
+  private static func invalidToken(_ description: String) -> Problem {
+    var problem = Problem(401, "INVALID_TOKEN", description)
+    let quoted = description.filter { $0.isASCII && $0 != "\"" && $0 != "\\" }
+    problem.headers = [
+      .init(
+        "WWW-Authenticate",
+        "\(realm), error=\"invalid_token\", error_description=\"\(quoted)\"")
+    ]
+    return problem
+  }
+}
+
+extension Problem {
+  private struct Body: Encodable {
+    let type = "about:blank"
+    let title: String
+    let status: Int
+    let detail: String
+    let errorCode: String
+    let requestID: String
+    let errors: [Fault]?
+    let invalidLabels: [String]?
+
+    enum CodingKeys: String, CodingKey {
+      case type, title, status, detail, errors
+      case errorCode = "error_code"
+      case requestID = "request_id"
+      case invalidLabels = "invalid_labels"
+    }
+  }
+
+  private struct Fault: Encodable {
+    let field: String
+    let message: String
+  }
+
+  func response(requestID: String) -> Response {
+    let body = Body(
+      title: Self.title(status), status: status, detail: detail, errorCode: code,
+      requestID: requestID,
+      errors: members.errors?.map { Fault(field: $0.field, message: $0.message) },
+      invalidLabels: members.invalidLabels)
+    var response = Response(status: status, headers: headers)
+    response.headers.append(.init("Content-Type", "application/problem+json"))
+    if let retryAfter { response.headers.append(.init("Retry-After", String(retryAfter))) }
+    response.body = JSONBody.encode(body) ?? []
+    return response
+  }
+
+  /// The status's own name (RFC 9110 section 15), as RFC 9457 wants it where `type` is `about:blank`.
+  private static func title(_ status: Int) -> String {
+    switch status {
+    case 400: "Bad Request"
+    case 401: "Unauthorized"
+    case 403: "Forbidden"
+    case 404: "Not Found"
+    case 405: "Method Not Allowed"
+    case 409: "Conflict"
+    case 413: "Content Too Large"
+    case 415: "Unsupported Media Type"
+    case 422: "Unprocessable Content"
+    case 502: "Bad Gateway"
+    case 503: "Service Unavailable"
+    default: "Internal Server Error"
+    }
+  }
+}

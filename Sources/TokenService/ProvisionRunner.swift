@@ -1,0 +1,249 @@
+import FastCGI
+import Foundation
+import GitHub
+import JOSE
+import Logging
+import Runners
+import Storage
+
+/// How long a reservation may go unanswered before it no longer counts, in seconds: longer than GitHub and the locks can
+/// take together.
+private let reservationSeconds = 60
+
+extension Service {
+  /// POST /api/v1/runners/provision: a registration token for one runner.
+  ///
+  /// First a reservation, then GitHub, then the record of what was issued, then the answer: whatever fails on the way, no
+  /// token leaves that was not stored and audited, and no name or quota stays taken.
+  func provisionRunner(
+    _ request: Request, _ caller: Principal, _ context: RequestContext
+  ) throws -> Response {
+    let wanted = try ProvisionRequest(parsing: try JSONBody.object(of: request))
+    try authorize(wanted, caller, context)
+    let runner = try reserve(wanted, caller, context)
+    do {
+      let token = try makeRegistrationToken(for: runner)
+      let expiresAt = Timestamp(token.expiresAt)
+      try issue(runner, credential: token.token, expiresAt: expiresAt, context)
+      return try answer(runner, token: token.token, expiresAt: expiresAt, to: request)
+    } catch {
+      release(runner, because: error, context)
+      throw error
+    }
+  }
+
+  // MARK: - Authorize
+
+  private func authorize(
+    _ wanted: ProvisionRequest, _ caller: Principal, _ context: RequestContext
+  ) throws {
+    let verdict = settings.defaultLabelPolicy.verdict(
+      on: wanted, defaultRunnerGroupID: settings.defaultRunnerGroupID)
+    guard case .denied(let reasons) = verdict else { return }
+    let error = ServiceError(reasons, labels: wanted.labels)
+    try audited { _, record in
+      try record(
+        .provisionFailed(error, name: wanted.name.text, labels: wanted.labels, context.actor))
+    }
+    throw error
+  }
+
+  // MARK: - Reserve
+
+  /// Takes the name and records the intent in one transaction, before GitHub is asked.
+  private func reserve(
+    _ wanted: ProvisionRequest, _ caller: Principal, _ context: RequestContext
+  ) throws -> Runner {
+    let reserved: Runner? = try audited { transaction, record in
+      guard let name = try freeName(wanted.name, transaction, record, context) else {
+        try record(
+          .provisionFailed(
+            .runnerNameConflict, name: wanted.name.text, labels: wanted.labels, context.actor))
+        return nil
+      }
+      let runner = reservation(of: name, wanted, caller, at: transaction.now)
+      try transaction.runners.insert(runner)
+      try record(
+        AuditEvent(
+          .provisionRequested, actor: context.actor, runnerID: runner.id,
+          runnerName: runner.name.description, data: runner.auditData))
+      return runner
+    }
+    guard let reserved else { throw ServiceError.runnerNameConflict }
+    return reserved
+  }
+
+  private func reservation(
+    of name: RunnerName, _ wanted: ProvisionRequest, _ caller: Principal, at now: Timestamp
+  ) -> Runner {
+    Runner(
+      id: UUID().uuidString.lowercased(), name: name, organization: settings.organization,
+      status: .pending, busy: false, githubRunnerID: nil,
+      runnerGroupID: wanted.runnerGroupID ?? settings.defaultRunnerGroupID,
+      labels: wanted.labels, ephemeral: wanted.ephemeral, disableUpdate: wanted.disableUpdate,
+      provisioning: .registrationToken, owner: caller, isIssued: false,
+      pendingUntil: now.adding(seconds: reservationSeconds), createdAt: now, updatedAt: now,
+      registeredAt: nil, deletedAt: nil, deletionReason: nil)
+  }
+
+  /// The name asked for, or one made up, if no live runner has it.
+  private func freeName(
+    _ name: ProvisionRequest.Name, _ transaction: Transaction,
+    _ record: (AuditEvent) throws -> Void, _ context: RequestContext
+  ) throws -> RunnerName? {
+    let candidates: [RunnerName]
+    switch name {
+    case .exactly(let name): candidates = [name]
+    case .generated(let prefix):
+      var generator = SystemRandomNumberGenerator()
+      candidates = (0..<8).compactMap { _ in prefix.makeName(using: &generator) }
+    }
+    return try candidates.first { try isFree($0, transaction, record, context) }
+  }
+
+  /// A reservation whose worker ended before it issued anything does not stand in the way for longer than its deadline.
+  private func isFree(
+    _ name: RunnerName, _ transaction: Transaction, _ record: (AuditEvent) throws -> Void,
+    _ context: RequestContext
+  ) throws -> Bool {
+    let holder = try transaction.runners.live(named: name, organization: settings.organization)
+    guard var holder else { return true }
+    guard holder.status == .pending, !holder.isIssued, holder.pendingUntil < transaction.now else {
+      return false
+    }
+    holder.delete(for: .reservationExpired, at: transaction.now)
+    try transaction.runners.update(holder)
+    try record(.statusChange(of: holder, from: .pending, context.actor))
+    return true
+  }
+
+  // MARK: - GitHub
+
+  /// A runner that GitHub already has under this name is somebody else's: had we issued a token for the name, we would
+  /// take that runner for the caller's.
+  private func makeRegistrationToken(for runner: Runner) throws -> RegistrationToken {
+    guard try github.runner(name: runner.name.description) == nil else {
+      throw GitHubError.nameTaken
+    }
+    return try github.makeRegistrationToken()
+  }
+
+  // MARK: - Issue
+
+  private func issue(
+    _ runner: Runner, credential: String, expiresAt: Timestamp, _ context: RequestContext
+  ) throws {
+    let fingerprint = try Digest.sha256Hex(Array(credential.utf8))
+    try audited { transaction, record in
+      let isIssued = try transaction.runners.issue(
+        id: runner.id, credentialSHA256: fingerprint, expiresAt: expiresAt, now: transaction.now)
+      // The reservation ran out while GitHub took its time.
+      guard isIssued else { throw ServiceError.githubUnavailable(retryAfter: 1) }
+      var data = runner.auditData
+      data["credential_sha256"] = .text(fingerprint)
+      data["expires_at"] = .text(expiresAt.description)
+      try record(
+        AuditEvent(
+          .provision, actor: context.actor, runnerID: runner.id,
+          runnerName: runner.name.description, data: data))
+    }
+  }
+
+  /// Gives the name back at once. If even this fails, the reservation's deadline does it.
+  private func release(_ runner: Runner, because error: any Error, _ context: RequestContext) {
+    do {
+      try audited { transaction, record in
+        guard var current = try transaction.runners.runner(id: runner.id),
+          current.status == .pending
+        else { return }
+        current.delete(for: .provisioningFailed, at: transaction.now)
+        try transaction.runners.update(current)
+        try record(
+          .provisionFailed(
+            ServiceError(error), name: runner.name.description, labels: runner.labels,
+            context.actor, runnerID: runner.id))
+      }
+    } catch let releaseError {
+      logger.error(
+        "a reservation could not be released and stays until its deadline",
+        metadata: [
+          "request_id": "\(context.requestID)", "runner_id": "\(runner.id)",
+          "cause": "\(releaseError)",
+        ])
+    }
+  }
+
+  // MARK: - Answer
+
+  private func answer(
+    _ runner: Runner, token: String, expiresAt: Timestamp, to request: Request
+  ) throws(ServiceError) -> Response {
+    if request.parameters.prefersPlainText {
+      return Response(
+        status: 201, headers: [.init("Content-Type", "text/plain; charset=utf-8")],
+        body: Array("\(token)\n".utf8))
+    }
+    return try JSONBody.response(
+      status: 201,
+      ProvisionedRunner(
+        runner: runner, token: token, expiresAt: expiresAt, githubURL: settings.githubURL))
+  }
+}
+
+extension ProvisionRequest.Name {
+  /// For the audit log.
+  fileprivate var text: String {
+    switch self {
+    case .exactly(let name): name.description
+    case .generated(let prefix): prefix.description + "-*"
+    }
+  }
+}
+
+extension ServiceError {
+  /// The refusal that a caller sees: what must be mended first.
+  fileprivate init(_ reasons: [PolicyVerdict.Reason], labels: [Label]) {
+    for case .runnerGroupNotAllowed(let id) in reasons where !reasons.contains(.noPolicy) {
+      self = .runnerGroupNotAllowed(id)
+      return
+    }
+    self = .labelPolicyViolation(labels: labels.map(\.description))
+  }
+}
+
+extension Runner {
+  /// What was granted.
+  fileprivate var auditData: [String: AuditEvent.Value] {
+    [
+      "labels": .texts(labels.map(\.description)),
+      "runner_group_id": .number(runnerGroupID),
+      "ephemeral": .flag(ephemeral),
+      "provisioning": .text(provisioning.rawValue),
+    ]
+  }
+}
+
+extension AuditEvent {
+  fileprivate static func provisionFailed(
+    _ error: ServiceError, name: String, labels: [Label], _ actor: Actor, runnerID: String? = nil
+  ) -> AuditEvent {
+    let problem = Problem(error)
+    return AuditEvent(
+      .provisionFailed, success: false, errorCode: problem.code, errorMessage: problem.detail,
+      actor: actor, runnerID: runnerID, runnerName: name,
+      data: ["labels": .texts(labels.map(\.description))])
+  }
+
+  /// A runner that went from one state to another.
+  static func statusChange(
+    of runner: Runner, from old: RunnerStatus, _ actor: Actor
+  ) -> AuditEvent {
+    var data: [String: Value] = [
+      "from": .text(old.rawValue), "to": .text(runner.status.rawValue),
+    ]
+    if let reason = runner.deletionReason { data["reason"] = .text(reason.rawValue) }
+    return AuditEvent(
+      .statusChange, actor: actor, runnerID: runner.id, runnerName: runner.name.description,
+      data: data)
+  }
+}

@@ -1,0 +1,45 @@
+import FastCGI
+import GitHub
+import Runners
+import Storage
+
+extension Service {
+  /// POST /api/v1/runners/{name}/refresh: the runner after a look at GitHub.
+  func refreshRunner(
+    _ name: String, _ caller: Principal, _ context: RequestContext
+  ) throws -> Response {
+    let runner = try database.read { try ownRunner(name, caller, $0) }
+    guard runner.status != .deleted else {
+      return try JSONBody.response(RunnerRepresentation(runner))
+    }
+    let observation = try observe(runner)
+    let refreshed = try audited { transaction, record in
+      guard let current = try transaction.runners.runner(id: runner.id) else {
+        throw ServiceError.runnerNotFound
+      }
+      let next = current.observed(observation, at: transaction.now)
+      if next != current { try transaction.runners.update(next) }
+      try record(
+        AuditEvent(
+          .refresh, actor: context.actor, runnerID: next.id, runnerName: next.name.description))
+      if next.status != current.status {
+        try record(.statusChange(of: next, from: current.status, context.actor))
+      }
+      return next
+    }
+    return try JSONBody.response(RunnerRepresentation(refreshed))
+  }
+
+  /// Asks GitHub about a runner: by its id once that is known, until then by its name, which nobody but the holder of its
+  /// token can have taken since we reserved it.
+  func observe(_ runner: Runner) throws -> Observation {
+    let found =
+      if let id = runner.githubRunnerID {
+        try github.runner(id: id)
+      } else {
+        try github.runner(name: runner.name.description)
+      }
+    guard let found else { return .absent }
+    return .present(githubRunnerID: found.id, isOnline: found.isOnline, isBusy: found.busy)
+  }
+}

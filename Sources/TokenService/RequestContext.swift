@@ -1,0 +1,43 @@
+import FastCGI
+import Foundation
+import Runners
+
+/// What belongs to a request beside its content: where it comes from, and what has been found out about it so far.
+struct RequestContext {
+  let requestID: String
+  let method: String
+  /// The address that the web server saw. Forwarding headers are not looked at.
+  let remoteAddress: String
+  let userAgent: String?
+  /// The path's pattern, once it is known.
+  var route: String?
+  var principal: Principal?
+  var error: ServiceError?
+  /// What lies behind `error`, for the log.
+  var cause: String?
+
+  init(request: Request) {
+    let parameters = request.parameters
+    requestID =
+      parameters["REQUEST_ID"].flatMap(Self.validRequestID) ?? UUID().uuidString.lowercased()
+    method = parameters.method
+    remoteAddress = parameters["REMOTE_ADDR"] ?? ""
+    userAgent = parameters["HTTP_USER_AGENT"].map { String($0.prefix(256)) }
+  }
+
+  /// The web server's own ids are hex digits. Anything longer or stranger did not come from it.
+  private static func validRequestID(_ text: String) -> String? {
+    let isPlain = text.utf8.allSatisfy {
+      $0 == UInt8(ascii: "-") || Character(Unicode.Scalar($0)).isLetter && $0 < 0x80
+        || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)
+    }
+    return (1...64).contains(text.utf8.count) && isPlain ? text : nil
+  }
+
+  /// Who did it, for the audit log.
+  var actor: AuditEvent.Actor {
+    AuditEvent.Actor(
+      identity: principal?.identity, issuer: principal?.issuer, subject: principal?.subject,
+      requestID: requestID, requestIP: remoteAddress, userAgent: userAgent)
+  }
+}

@@ -1,0 +1,132 @@
+public import FastCGI
+public import Foundation
+public import GitHub
+public import Logging
+public import OIDC
+import Runners
+public import Storage
+
+/// The application: takes a request, answers it. One value serves all threads of a worker.
+public struct Service: RequestHandler {
+  let settings: Settings
+  let authenticator: Authenticator
+  let github: GitHubClient
+  let database: Database
+  let auditFile: AuditFile
+  let readiness: Readiness
+  let logger: Logger
+  let now: @Sendable () -> Date
+
+  /// - Parameters:
+  ///   - tokenValidator: nil where authentication is disabled.
+  ///   - now: the wall clock.
+  public init(
+    settings: Settings, tokenValidator: TokenValidator?, github: GitHubClient, database: Database,
+    auditFile: AuditFile, logger: Logger, now: @escaping @Sendable () -> Date
+  ) {
+    self.settings = settings
+    self.github = github
+    self.database = database
+    self.auditFile = auditFile
+    self.logger = logger
+    self.now = now
+    authenticator = Authenticator(settings: settings, tokenValidator: tokenValidator, now: now)
+    readiness = Readiness(
+      database: database, auditFile: auditFile, tokenValidator: tokenValidator, github: github,
+      logger: logger)
+  }
+
+  public func respond(to request: Request) -> Response {
+    let start = ContinuousClock.now
+    var context = RequestContext(request: request)
+    var response: Response
+    do {
+      let route = try Route(method: request.parameters.method, uri: request.parameters.requestURI)
+      context.route = route.template
+      response = try answer(request, to: route, &context)
+    } catch {
+      response = problem(error, &context)
+    }
+    finish(&response, context)
+    log(response, context, duration: .now - start)
+    return response
+  }
+
+  public func didNotDeliver(_ response: Response, to request: Request) {
+    let context = RequestContext(request: request)
+    logger.warning(
+      "the answer was not delivered: the web server went away",
+      metadata: ["request_id": "\(context.requestID)", "status": "\(response.status)"])
+  }
+
+  /// Every endpoint, in one place.
+  private func answer(
+    _ request: Request, to route: Route, _ context: inout RequestContext
+  ) throws -> Response {
+    switch route {
+    case .root: return try root()
+    case .health: return try health()
+    case .readiness: return try showReadiness()
+    default: break
+    }
+    let caller = try authenticator.authenticate(request.parameters)
+    context.principal = caller
+    switch route {
+    case .root, .health, .readiness: throw ServiceError.internalError
+    case .provisionRunner: return try provisionRunner(request, caller, context)
+    case .listRunners(let query): return try listRunners(query, caller)
+    case .showRunner(let name): return try showRunner(name, caller)
+    case .refreshRunner(let name): return try refreshRunner(name, caller, context)
+    case .deleteRunner(let name): return try deleteRunner(name, caller, context)
+    case .showCaller: return try showCaller(caller)
+    }
+  }
+
+  /// The one place where an error becomes an answer.
+  private func problem(_ error: any Error, _ context: inout RequestContext) -> Response {
+    let serviceError = ServiceError(error)
+    context.error = serviceError
+    context.cause = String(describing: error)
+    return Problem(serviceError).response(requestID: context.requestID)
+  }
+
+  /// What every answer carries.
+  private func finish(_ response: inout Response, _ context: RequestContext) {
+    // RFC 9110 section 8.6: none with 204.
+    if response.status != 204 {
+      response.headers.append(.init("Content-Length", String(response.body.count)))
+    }
+    response.headers += [
+      .init("X-Request-ID", context.requestID),
+      .init("Cache-Control", "no-store"),
+      .init("X-Content-Type-Options", "nosniff"),
+    ]
+    if !settings.isAuthenticationEnabled {
+      response.headers.append(.init("Warning", "299 - \"authentication is disabled\""))
+    }
+    if context.method == "HEAD" { response.body = [] }
+  }
+
+  private func log(_ response: Response, _ context: RequestContext, duration: Duration) {
+    var metadata: Logger.Metadata = [
+      "request_id": "\(context.requestID)",
+      "method": "\(context.method)",
+      "route": "\(context.route ?? "unknown")",
+      "status": "\(response.status)",
+      "duration_ms": "\(duration.milliseconds)",
+      "request_ip": "\(context.remoteAddress)",
+    ]
+    if let identity = context.principal?.identity { metadata["identity"] = "\(identity)" }
+    if let error = context.error { metadata["error_code"] = "\(Problem(error).code)" }
+    if let cause = context.cause { metadata["cause"] = "\(cause)" }
+    logger.log(
+      level: response.status >= 500 ? .error : .info, "request", metadata: metadata)
+  }
+}
+
+extension Duration {
+  var milliseconds: Int {
+    let (seconds, attoseconds) = components
+    return Int(seconds) * 1000 + Int(attoseconds / 1_000_000_000_000_000)
+  }
+}

@@ -1,0 +1,51 @@
+import GitHub
+import OIDC
+import Runners
+import Storage
+
+extension ServiceError {
+  /// What an error of a lower layer means for the caller. Whatever is not foreseen is a bug of ours.
+  init(_ error: any Error) {
+    switch error {
+    case let error as ServiceError: self = error
+    case let error as TokenRefusal: self.init(error)
+    case let error as GitHubError: self.init(error)
+    case let error as StorageError: self.init(error)
+    default: self = .internalError
+    }
+  }
+
+  private init(_ refusal: TokenRefusal) {
+    switch refusal {
+    case .invalid(let fault): self = .invalidToken(description: fault.description)
+    case .providerUnavailable: self = .identityProviderUnavailable(retryAfter: 5)
+    }
+  }
+
+  private init(_ error: StorageError) {
+    switch error {
+    case .auditFileUnavailable: self = .auditUnavailable
+    case .databaseUnavailable, .wrongSchema: self = .databaseUnavailable
+    }
+  }
+
+  /// The admin finds the cause in the log; the caller is told whom to ask.
+  private init(_ error: GitHubError) {
+    switch error {
+    case .unavailable: self = .githubUnavailable(retryAfter: 10)
+    case .rateLimited(let seconds): self = .githubRateLimited(retryAfter: seconds)
+    case .nameTaken: self = .runnerNameConflict
+    case .runnerBusy: self = .runnerBusy
+    case .installationSuspended:
+      self = .githubError(
+        detail: "The organization has suspended this service's GitHub App; ask an administrator.")
+    case .credentialsRejected, .permissionMissing, .notFound:
+      self = .githubError(
+        detail:
+          "GitHub does not accept this service's credentials or permissions; ask an administrator.")
+    case .refused, .unreadableAnswer:
+      self = .githubError(
+        detail: "GitHub gave an answer that cannot be used; tell an administrator the request id.")
+    }
+  }
+}

@@ -1,0 +1,49 @@
+import ArgumentParser
+import Foundation
+import TokenService
+
+/// The program: each thing that it does is a subcommand.
+@main
+struct RunnerTokenServiceCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "runner-token-service",
+    abstract: "Lets others register GitHub self-hosted runners without GitHub credentials.",
+    discussion: """
+      Configured by environment variables, over the file that --env-file names. README.md lists \
+      them; `runner-token-service check-config` says what is missing.
+      """,
+    version: Version.current,
+    subcommands: [WorkerCommand.self, InitDatabaseCommand.self, CheckConfigCommand.self])
+}
+
+extension ExitCode {
+  /// sysexits.h: something is wrong with the configuration.
+  static let configuration = ExitCode(78)
+}
+
+/// Where the configuration comes from; an option of every command.
+struct ConfigurationOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "A file with a variable a line: NAME=value. The environment goes over it.",
+      discussion: "Without it, .env in the working directory is read if there is one.",
+      valueName: "path"))
+  var envFile: String?
+
+  /// The configuration. Prints every fault and ends with status 78 if there is one.
+  func settings() throws -> Settings {
+    do {
+      return try Settings(reading: try ConfigurationSource(envFile: envFile).reader())
+    } catch {
+      Diagnostic.print("The configuration cannot be used:\n\(error)")
+      throw ExitCode.configuration
+    }
+  }
+}
+
+/// Messages for whoever started the program.
+enum Diagnostic {
+  static func print(_ text: String) {
+    FileHandle.standardError.write(Data((text + "\n").utf8))
+  }
+}

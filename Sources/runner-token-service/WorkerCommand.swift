@@ -1,0 +1,94 @@
+import ArgumentParser
+import FastCGI
+import Foundation
+import GitHub
+import HTTPClient
+import Logging
+import OIDC
+import Runners
+import Storage
+import TokenService
+
+/// `worker`: answers requests until it is told to stop.
+struct WorkerCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "worker",
+    abstract: "Answer FastCGI requests from the web server.",
+    discussion: """
+      Accepts connections from the listening socket on standard input, which any number of workers \
+      may share (systemd: StandardInput=socket; otherwise spawn-fcgi), or from a socket of its own.
+
+      SIGTERM ends it once the requests in flight are answered.
+
+      Example:
+        runner-token-service worker --env-file service.env --listen /run/runner-token-service.sock
+      """)
+
+  @OptionGroup var configuration: ConfigurationOptions
+
+  @Option(
+    help: ArgumentHelp(
+      "Make a unix socket here and listen on it, for one worker alone.", valueName: "path"))
+  var listen: String?
+
+  func run() throws {
+    // First of all: a signal must find every thread with it blocked.
+    WorkerPool.blockSignals()
+    let settings = try configuration.settings()
+    let logger = Self.logger(settings)
+    for warning in settings.warnings { logger.warning("\(warning)") }
+
+    let pool: WorkerPool
+    do {
+      let listener =
+        if let listen { try ListenSocket.bound(to: listen) } else {
+          try ListenSocket.standardInput()
+        }
+      var options = WorkerPool.Options()
+      options.threads = settings.workerThreads
+      pool = try WorkerPool(
+        listener: listener, options: options, handler: try Self.service(settings, logger))
+    } catch {
+      Diagnostic.print("The worker cannot start: \(error)")
+      throw ExitCode.failure
+    }
+    logger.info(
+      "started",
+      metadata: ["version": "\(Version.current)", "threads": "\(settings.workerThreads)"])
+    let outcome = try pool.run()
+    switch outcome {
+    case .drained:
+      logger.info("stopped")
+    case .abandoned(let requests):
+      logger.error("stopped with requests unanswered", metadata: ["requests": "\(requests)"])
+    }
+    // Not `exit`: threads may still be at work on what was abandoned, and must not see the process torn down.
+    _exit(outcome.isClean ? 0 : 1)
+  }
+
+  private static func logger(_ settings: Settings) -> Logger {
+    let level = Logger.Level(rawValue: settings.logLevel.rawValue) ?? .info
+    return Logger(label: "runner-token-service") { _ in JSONLogHandler(level: level) }
+  }
+
+  private static func service(_ settings: Settings, _ logger: Logger) throws -> Service {
+    let http = HTTPClient.curl()
+    let now: @Sendable () -> Date = { Date() }
+    return Service(
+      settings: settings,
+      tokenValidator: settings.identityProvider.map { TokenValidator(provider: $0, http: http) },
+      github: GitHubClient(
+        apiURL: settings.github.apiURL, organization: settings.github.organization,
+        credentials: settings.github.credentials, http: http, now: now),
+      database: try Database(path: settings.databasePath) { Timestamp(now()) },
+      auditFile: AuditFile(path: settings.auditLogPath), logger: logger, now: now)
+  }
+}
+
+extension WorkerPool.Outcome {
+  /// Whether every request was answered.
+  fileprivate var isClean: Bool {
+    guard case .drained = self else { return false }
+    return true
+  }
+}
