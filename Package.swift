@@ -80,6 +80,19 @@ let package = Package(
       name: "github-simulator",
       dependencies: ["Concurrency", "FastCGI", "JOSE", "StrictJSON", argumentParser],
       swiftSettings: strict),
+
+    .target(
+      name: "TestSupport", dependencies: ["Concurrency", "HTTPClient", "JOSE"],
+      path: "Tests/TestSupport", swiftSettings: strict),
+    .testTarget(name: "ArchitectureTests", swiftSettings: strict),
+    .testTarget(name: "RunnersTests", dependencies: ["Runners"], swiftSettings: strict),
+    .testTarget(
+      name: "OIDCTests",
+      dependencies: ["Concurrency", "HTTPClient", "JOSE", "OIDC", "StrictJSON", "TestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "StorageTests", dependencies: ["Runners", "Storage", "TestSupport", grdb],
+      swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]
 )
