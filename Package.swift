@@ -74,6 +74,13 @@ let package = Package(
       name: "github-simulator",
       dependencies: ["Concurrency", "FastCGI", "JOSE", "StrictJSON", argumentParser],
       swiftSettings: strict),
+
+    .target(name: "SharedData", path: "Tests/SharedData", swiftSettings: strict),
+    .testTarget(name: "StrictJSONTests", dependencies: ["StrictJSON"], swiftSettings: strict),
+    .testTarget(name: "ConcurrencyTests", dependencies: ["Concurrency"], swiftSettings: strict),
+    .testTarget(
+      name: "JOSETests", dependencies: ["COpenSSL", "JOSE", "SharedData", "StrictJSON"],
+      swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]
 )
