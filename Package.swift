@@ -93,6 +93,12 @@ let package = Package(
     .testTarget(
       name: "StorageTests", dependencies: ["Runners", "Storage", "TestSupport", grdb],
       swiftSettings: strict),
+    .target(name: "SharedData", path: "Tests/SharedData", swiftSettings: strict),
+    .testTarget(name: "StrictJSONTests", dependencies: ["StrictJSON"], swiftSettings: strict),
+    .testTarget(name: "ConcurrencyTests", dependencies: ["Concurrency"], swiftSettings: strict),
+    .testTarget(
+      name: "JOSETests", dependencies: ["COpenSSL", "JOSE", "SharedData", "StrictJSON"],
+      swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]
 )
