@@ -85,6 +85,8 @@ let package = Package(
       name: "TestSupport", dependencies: ["Concurrency", "HTTPClient", "JOSE"],
       path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(name: "ArchitectureTests", swiftSettings: strict),
+    .testTarget(
+      name: "HTTPClientTests", dependencies: ["HTTPClient", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "RunnersTests", dependencies: ["Runners"], swiftSettings: strict),
     .testTarget(
       name: "OIDCTests",
