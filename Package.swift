@@ -101,6 +101,12 @@ let package = Package(
     .testTarget(
       name: "JOSETests", dependencies: ["COpenSSL", "JOSE", "SharedData", "StrictJSON"],
       swiftSettings: strict),
+    .testTarget(
+      name: "GitHubSimulatorTests",
+      dependencies: [
+        "Concurrency", "FastCGI", "JOSE", "StrictJSON", "github-simulator", argumentParser,
+      ],
+      swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]
 )
