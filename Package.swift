@@ -95,6 +95,13 @@ let package = Package(
     .testTarget(
       name: "StorageTests", dependencies: ["Runners", "Storage", "TestSupport", grdb],
       swiftSettings: strict),
+    .testTarget(
+      name: "TokenServiceTests",
+      dependencies: [
+        "Concurrency", "FastCGI", "GitHub", "HTTPClient", "JOSE", "OIDC", "Runners", "Storage",
+        "StrictJSON", "TestSupport", "TokenService", "github-simulator", configuration, logging,
+      ],
+      swiftSettings: strict),
     .target(name: "SharedData", path: "Tests/SharedData", swiftSettings: strict),
     .testTarget(name: "StrictJSONTests", dependencies: ["StrictJSON"], swiftSettings: strict),
     .testTarget(name: "ConcurrencyTests", dependencies: ["Concurrency"], swiftSettings: strict),
