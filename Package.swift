@@ -87,6 +87,10 @@ let package = Package(
     .testTarget(name: "ArchitectureTests", swiftSettings: strict),
     .testTarget(
       name: "HTTPClientTests", dependencies: ["HTTPClient", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "GitHubTests",
+      dependencies: ["Concurrency", "GitHub", "HTTPClient", "JOSE", "StrictJSON", "TestSupport"],
+      swiftSettings: strict),
     .testTarget(name: "RunnersTests", dependencies: ["Runners"], swiftSettings: strict),
     .testTarget(
       name: "OIDCTests",
