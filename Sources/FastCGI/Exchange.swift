@@ -41,6 +41,11 @@ final class Exchange {
     guard FCGX_Accept_r(request) == 0 else { return nil }
     // Never believe the peer on this: what it left unread would be parsed as the next request.
     request.pointee.keepConnection = 0
+    // libfcgi takes a stream that breaks between two parameters for one that ends there.
+    guard FCGX_GetError(request.pointee.in) == 0 else {
+      release()
+      return nil
+    }
     return parameters()
   }
 
@@ -62,7 +67,11 @@ final class Exchange {
   /// Reads the body. libfcgi does not compare its length with `CONTENT_LENGTH`, so this does.
   func body(announced: String?, limit: Int) -> Request.Body {
     guard let announced, !announced.isEmpty else { return readBody(count: 0, limit: limit) }
-    guard let count = Int(announced), count >= 0 else { return .malformed }
+    // Digits only (RFC 3875 section 4.1.2); Int would take a sign too.
+    let digits = UInt8(ascii: "0")...UInt8(ascii: "9")
+    guard announced.utf8.allSatisfy(digits.contains), let count = Int(announced) else {
+      return .malformed
+    }
     guard count <= limit else { return .tooLarge(limit: limit) }
     return readBody(count: count, limit: limit)
   }
@@ -87,9 +96,13 @@ final class Exchange {
     // The error stream first: the end of the request is written when its last stream is closed.
     let isErrorStreamClosed = FCGX_FClose(request.pointee.err) == 0
     let isOutputClosed = FCGX_FClose(request.pointee.out) == 0
+    release()
+    return written == bytes.count && isErrorStreamClosed && isOutputClosed
+  }
+
+  private func release() {
     FCGX_Free(request, 0)
     Glibc.close(request.pointee.ipcFd)
     request.pointee.ipcFd = -1
-    return written == bytes.count && isErrorStreamClosed && isOutputClosed
   }
 }
