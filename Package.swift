@@ -81,6 +81,8 @@ let package = Package(
     .testTarget(
       name: "JOSETests", dependencies: ["COpenSSL", "JOSE", "SharedData", "StrictJSON"],
       swiftSettings: strict),
+    .testTarget(
+      name: "FastCGITests", dependencies: ["Concurrency", "FastCGI"], swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]
 )
