@@ -33,8 +33,7 @@ final class Exchange {
   /// Reads the head of the request on `connection`: nil if the peer broke off or does not keep to the protocol.
   /// libfcgi gets a duplicate of the descriptor, because it closes what it was given when reading fails.
   func begin(_ connection: Int32) -> Parameters? {
-    let duplicate = fcntl(connection, F_DUPFD_CLOEXEC, 0)
-    guard duplicate >= 0 else { return nil }
+    guard let duplicate = Self.duplicate(connection) else { return nil }
     request.pointee.ipcFd = duplicate
     // So that FCGX_Accept_r, which finishes the previous request first, leaves this descriptor open.
     request.pointee.keepConnection = 1
@@ -47,6 +46,16 @@ final class Exchange {
       return nil
     }
     return parameters()
+  }
+
+  /// Waits a moment where no descriptor is left: nothing of the request has been read, so it is not lost yet.
+  private static func duplicate(_ descriptor: Int32) -> Int32? {
+    for _ in 0..<100 {
+      let duplicate = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
+      if duplicate >= 0 { return duplicate }
+      usleep(10_000)
+    }
+    return nil
   }
 
   private func parameters() -> Parameters {
