@@ -1,4 +1,5 @@
 import Concurrency
+import Dispatch
 import Foundation
 import Testing
 
@@ -53,27 +54,28 @@ extension FastCGITests {
       }
     }
 
-    @Test func `a connection with a request waiting is not the one that makes room`() throws {
-      try withSet(capacity: 1) { set, path in
-        let waiting = try Client(path: path)
-        let worker = Locked<[Int32]>([])
-        let accepting = startThread {
-          // Takes the silent connection into epoll, then returns with the request that comes on it.
-          guard let connection = set.next() else { return }
-          worker.withLock { $0.append(connection.descriptor) }
-          // Holds it while another one knocks.
-          usleep(200_000)
-          set.close(connection)
+    @Test func `a connection whose request has arrived does not make room`() throws {
+      try withSet(capacity: 2) { set, path in
+        let early = try Client(path: path)
+        let busy = try Client(path: path)
+        busy.send(Record.begin())
+        // Takes in the silent connection on its way.
+        let held = try #require(set.next())
+        let late = try Client(path: path)
+        late.send(Record.begin())
+        early.send(Record.begin())
+        let served = Locked(0)
+        let worker = startThread {
+          while let connection = set.next() {
+            served.withLock { $0 += 1 }
+            set.close(connection)
+          }
         }
-        usleep(100_000)
-        waiting.send(Record.begin())
-        let knocking = try Client(path: path)
-        knocking.send(Record.begin())
-        accepting.wait()
-        #expect(worker.withLock { $0.count } == 1)
-        let next = try #require(set.next())
-        set.close(next)
-        #expect(try knocking.readToEnd().isEmpty)
+        #expect(eventually { served.withLock { $0 } == 2 })
+        set.close(held)
+        set.drain()
+        set.finish()
+        worker.wait()
       }
     }
 
