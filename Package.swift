@@ -125,6 +125,8 @@ let package = Package(
         "Concurrency", "FastCGI", "JOSE", "StrictJSON", "github-simulator", argumentParser,
       ],
       swiftSettings: strict),
+    .testTarget(
+      name: "FastCGITests", dependencies: ["Concurrency", "FastCGI"], swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]
 )
