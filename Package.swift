@@ -80,6 +80,13 @@ let package = Package(
       name: "github-simulator",
       dependencies: ["Concurrency", "FastCGI", "JOSE", "StrictJSON", argumentParser],
       swiftSettings: strict),
+
+    .testTarget(
+      name: "GitHubSimulatorTests",
+      dependencies: [
+        "Concurrency", "FastCGI", "JOSE", "StrictJSON", "github-simulator", argumentParser,
+      ],
+      swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -1,0 +1,49 @@
+import JOSE
+
+/// A key of the identity provider.
+struct SigningKey: Sendable {
+  let keyID: String
+  let algorithm: SignatureAlgorithm
+  let key: PrivateKey
+  /// As it stands in the key set.
+  let jwk: [String: String]
+
+  init(generating algorithm: SignatureAlgorithm) throws(JOSEError) {
+    self.algorithm = algorithm
+    key = try PrivateKey(generating: algorithm == .rs256 ? .rsa : .p256)
+    var jwk = try key.publicJWKMembers()
+    let material = (jwk["n"] ?? "") + (jwk["x"] ?? "")
+    let fingerprint = try Digest.sha256Hex(Array(material.utf8)).prefix(12)
+    keyID = (algorithm == .rs256 ? "rsa-" : "ec-") + fingerprint
+    jwk["kid"] = keyID
+    jwk["use"] = "sig"
+    jwk["alg"] = algorithm.rawValue
+    self.jwk = jwk
+  }
+}
+
+/// The identity provider's keys: one for each algorithm, and those that it no longer signs with but
+/// still publishes.
+struct SigningKeys: Sendable {
+  private var current: [SigningKey]
+  private var retired: [SigningKey] = []
+
+  init() throws(JOSEError) {
+    current = [
+      try SigningKey(generating: .rs256), try SigningKey(generating: .es256),
+    ]
+  }
+
+  var published: [SigningKey] { current + retired }
+
+  func key(for algorithm: SignatureAlgorithm) -> SigningKey? {
+    current.first { $0.algorithm == algorithm }
+  }
+
+  /// Signs with the keys of `newer` from now on. Tokens of the old keys stay valid if those are
+  /// kept.
+  mutating func rotate(to newer: SigningKeys, keepingOld keepsOld: Bool) {
+    retired = keepsOld ? published : []
+    current = newer.current
+  }
+}
