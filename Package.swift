@@ -81,6 +81,37 @@ let package = Package(
       dependencies: ["Concurrency", "FastCGI", "JOSE", "StrictJSON", argumentParser],
       swiftSettings: strict),
 
+    .target(
+      name: "TestSupport", dependencies: ["Concurrency", "HTTPClient", "JOSE"],
+      path: "Tests/TestSupport", swiftSettings: strict),
+    .testTarget(name: "ArchitectureTests", swiftSettings: strict),
+    .testTarget(
+      name: "HTTPClientTests", dependencies: ["HTTPClient", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "GitHubTests",
+      dependencies: ["Concurrency", "GitHub", "HTTPClient", "JOSE", "StrictJSON", "TestSupport"],
+      swiftSettings: strict),
+    .testTarget(name: "RunnersTests", dependencies: ["Runners"], swiftSettings: strict),
+    .testTarget(
+      name: "OIDCTests",
+      dependencies: ["Concurrency", "HTTPClient", "JOSE", "OIDC", "StrictJSON", "TestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "StorageTests", dependencies: ["Runners", "Storage", "TestSupport", grdb],
+      swiftSettings: strict),
+    .testTarget(
+      name: "TokenServiceTests",
+      dependencies: [
+        "Concurrency", "FastCGI", "GitHub", "HTTPClient", "JOSE", "OIDC", "Runners", "Storage",
+        "StrictJSON", "TestSupport", "TokenService", "github-simulator", configuration, logging,
+      ],
+      swiftSettings: strict),
+    .target(name: "SharedData", path: "Tests/SharedData", swiftSettings: strict),
+    .testTarget(name: "StrictJSONTests", dependencies: ["StrictJSON"], swiftSettings: strict),
+    .testTarget(name: "ConcurrencyTests", dependencies: ["Concurrency"], swiftSettings: strict),
+    .testTarget(
+      name: "JOSETests", dependencies: ["COpenSSL", "JOSE", "SharedData", "StrictJSON"],
+      swiftSettings: strict),
     .testTarget(
       name: "GitHubSimulatorTests",
       dependencies: [

@@ -16,11 +16,18 @@
 // A macro of casts, which Swift does not import.
 static const int shim_evp_pkey_public_key = EVP_PKEY_PUBLIC_KEY;
 
-// OSSL_PARAM_BLD keeps pointers to these names and values, where Swift would pass a copy that is gone after the call.
-static const char *const shim_rsa_modulus = OSSL_PKEY_PARAM_RSA_N;
-static const char *const shim_rsa_exponent = OSSL_PKEY_PARAM_RSA_E;
-static const char *const shim_group_name = OSSL_PKEY_PARAM_GROUP_NAME;
-static const char *const shim_public_key = OSSL_PKEY_PARAM_PUB_KEY;
-static const char *const shim_p256 = "prime256v1";
+// OSSL_PARAM_BLD keeps the pointers that it is given, the names of the parameters among them, until the key is made. A
+// string that Swift passes to C lives only as long as the call, so these names are literals of C.
+
+static inline int shim_push_rsa_public_key(OSSL_PARAM_BLD *builder, const BIGNUM *n, const BIGNUM *e) {
+  return OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N, n) == 1
+    && OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_E, e) == 1;
+}
+
+// `point` must outlive the builder.
+static inline int shim_push_p256_public_key(OSSL_PARAM_BLD *builder, const unsigned char *point, size_t size) {
+  return OSSL_PARAM_BLD_push_utf8_string(builder, OSSL_PKEY_PARAM_GROUP_NAME, "prime256v1", 0) == 1
+    && OSSL_PARAM_BLD_push_octet_string(builder, OSSL_PKEY_PARAM_PUB_KEY, point, size) == 1;
+}
 
 #endif

@@ -26,10 +26,35 @@ public struct Response: Sendable, Equatable {
     headers.first { $0.name.lowercased() == name.lowercased() }?.value
   }
 
+  /// The status's own name (RFC 9110 section 15; RFC 6585 for 429), or of its class where that is not one we send.
+  public static func reasonPhrase(of status: Int) -> String {
+    switch status {
+    case 201: "Created"
+    case 202: "Accepted"
+    case 204: "No Content"
+    case 304: "Not Modified"
+    case 200..<300: "OK"
+    case 401: "Unauthorized"
+    case 403: "Forbidden"
+    case 404: "Not Found"
+    case 405: "Method Not Allowed"
+    case 409: "Conflict"
+    case 412: "Precondition Failed"
+    case 413: "Content Too Large"
+    case 415: "Unsupported Media Type"
+    case 422: "Unprocessable Content"
+    case 429: "Too Many Requests"
+    case 300..<500: "Bad Request"
+    case 502: "Bad Gateway"
+    case 503: "Service Unavailable"
+    default: "Internal Server Error"
+    }
+  }
+
   /// The CGI response (RFC 3875 section 6): status and headers, an empty line, the body.
   /// Control characters are dropped from header values, so that no value can start another header.
   var serialized: [UInt8] {
-    var head = "Status: \(status)\r\n"
+    var head = "Status: \(status) \(Self.reasonPhrase(of: status))\r\n"
     for header in headers {
       let value = header.value.unicodeScalars.filter { $0.value >= 0x20 && $0.value != 0x7F }
       head += "\(header.name): \(String(String.UnicodeScalarView(value)))\r\n"

@@ -119,7 +119,7 @@ struct CurlTransfer {
     switch code {
     case CURLE_FILESIZE_EXCEEDED: return .responseTooLarge
     case CURLE_WRITE_ERROR where received.isOverLimit: return .responseTooLarge
-    case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL: return .urlNotAllowed
+    case CURLE_URL_MALFORMAT: return .urlNotAllowed
     case CURLE_OPERATION_TIMEDOUT: return .timedOut
     case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_CONNECT, CURLE_SSL_CONNECT_ERROR,
       CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE:

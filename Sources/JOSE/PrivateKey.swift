@@ -1,4 +1,5 @@
 import COpenSSL
+import Glibc
 
 /// A key to sign with: the GitHub App's, or, in tests and in the simulator, an identity provider's.
 /// Immutable, and safe to use from any thread. Never printed: it has no description.
@@ -10,7 +11,7 @@ public final class PrivateKey: @unchecked Sendable {
     self.key = key
     if EVP_PKEY_is_a(key, "RSA") == 1, EVP_PKEY_get_bits(key) >= 2048 {
       type = .rsa
-    } else if EVP_PKEY_is_a(key, "EC") == 1, EVP_PKEY_get_bits(key) == 256 {
+    } else if EVP_PKEY_is_a(key, "EC") == 1, Self.isOnP256(key) {
       type = .p256
     } else {
       EVP_PKEY_free(key)
@@ -22,18 +23,24 @@ public final class PrivateKey: @unchecked Sendable {
     EVP_PKEY_free(key)
   }
 
+  /// By the curve's name: others, such as secp256k1, have 256 bits too.
+  private static func isOnP256(_ key: OpaquePointer) -> Bool {
+    var name = [CChar](repeating: 0, count: 64)
+    return EVP_PKEY_get_group_name(key, &name, name.count, nil) == 1
+      && strcmp(name, "prime256v1") == 0
+  }
+
   /// Reads a private key in PEM, PKCS#1 or PKCS#8, without a passphrase.
   public convenience init(pem: [UInt8]) throws(JOSEError) {
     defer { ERR_clear_error() }
-    guard let source = BIO_new_mem_buf(pem, Int32(pem.count)) else {
-      throw .cryptography("out of memory")
-    }
-    defer { BIO_free(source) }
     // An empty passphrase: without one OpenSSL would ask at the terminal.
     var passphrase: [CChar] = [0]
-    guard let key = PEM_read_bio_PrivateKey(source, nil, nil, &passphrase) else {
-      throw .unusableKey("not an unencrypted PEM private key")
+    let key = pem.withUnsafeBytes { pem -> OpaquePointer? in
+      guard let source = BIO_new_mem_buf(pem.baseAddress, Int32(pem.count)) else { return nil }
+      defer { BIO_free(source) }
+      return PEM_read_bio_PrivateKey(source, nil, nil, &passphrase)
     }
+    guard let key else { throw .unusableKey("not an unencrypted PEM private key") }
     try self.init(owning: key)
   }
 

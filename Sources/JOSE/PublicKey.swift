@@ -31,10 +31,7 @@ public final class PublicKey: @unchecked Sendable {
     let bits = BN_num_bits(n)
     guard (2048...8192).contains(bits) else { throw .unusableKey("RSA modulus of \(bits) bits") }
     guard BN_num_bits(e) >= 2 else { throw .unusableKey("RSA exponent") }
-    let key = try publicKey(algorithm: "RSA") { builder in
-      OSSL_PARAM_BLD_push_BN(builder, shim_rsa_modulus, n) == 1
-        && OSSL_PARAM_BLD_push_BN(builder, shim_rsa_exponent, e) == 1
-    }
+    let key = try publicKey(algorithm: "RSA") { shim_push_rsa_public_key($0, n, e) == 1 }
     return PublicKey(type: .rsa, owning: key)
   }
 
@@ -43,22 +40,19 @@ public final class PublicKey: @unchecked Sendable {
   public static func p256(x: [UInt8], y: [UInt8]) throws(JOSEError) -> PublicKey {
     guard x.count == 32, y.count == 32 else { throw .unusableKey("P-256 coordinate size") }
     let point = [0x04] + x + y
-    // The builder keeps the pointer, so that the point has to stay where it is until the key is made.
     let key = try point.withUnsafeBufferPointer { point throws(JOSEError) in
-      try publicKey(algorithm: "EC") { builder in
-        OSSL_PARAM_BLD_push_utf8_string(builder, shim_group_name, shim_p256, 0) == 1
-          && OSSL_PARAM_BLD_push_octet_string(
-            builder, shim_public_key, point.baseAddress, point.count) == 1
+      try publicKey(algorithm: "EC") {
+        shim_push_p256_public_key($0, point.baseAddress, point.count) == 1
       }
     }
-    let checked = PublicKey(type: .p256, owning: key)
+    let result = PublicKey(type: .p256, owning: key)
     let context = EVP_PKEY_CTX_new(key, nil)
     defer { EVP_PKEY_CTX_free(context) }
     guard EVP_PKEY_public_check(context) == 1 else {
       ERR_clear_error()
       throw .unusableKey("point not on P-256")
     }
-    return checked
+    return result
   }
 
   /// Whether `signature` over `message` was made with this key's private half.
@@ -84,7 +78,7 @@ public final class PublicKey: @unchecked Sendable {
   }
 }
 
-/// Builds an `EVP_PKEY` with a public half only.
+/// Builds an `EVP_PKEY` with a public half only. What `parameters` pushes must stay alive until this returns.
 private func publicKey(
   algorithm: String, parameters: (OpaquePointer) -> Bool
 ) throws(JOSEError) -> OpaquePointer {

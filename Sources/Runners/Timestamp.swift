@@ -34,7 +34,26 @@ public struct Timestamp: Sendable, Hashable, Comparable {
 }
 
 extension Timestamp: CustomStringConvertible {
-  public var description: String { date.formatted(Self.format) }
+  public var description: String {
+    // The fraction apart: formatting one from a floating-point date loses a millisecond now and then.
+    let (seconds, fraction) = (
+      milliseconds.flooredQuotient(1000), milliseconds.flooredRemainder(1000)
+    )
+    let whole = Date(timeIntervalSince1970: Double(seconds)).formatted(Date.ISO8601FormatStyle())
+    let digits = String(fraction)
+    return whole.dropLast() + "." + String(repeating: "0", count: 3 - digits.count) + digits + "Z"
+  }
+}
+
+extension Int64 {
+  fileprivate func flooredQuotient(_ divisor: Int64) -> Int64 {
+    (self - flooredRemainder(divisor)) / divisor
+  }
+
+  fileprivate func flooredRemainder(_ divisor: Int64) -> Int64 {
+    let remainder = self % divisor
+    return remainder < 0 ? remainder + divisor : remainder
+  }
 }
 
 extension Timestamp: Codable {

@@ -168,7 +168,7 @@ extension Problem {
 
   func response(requestID: String) -> Response {
     let body = Body(
-      title: Self.title(status), status: status, detail: detail, errorCode: code,
+      title: Response.reasonPhrase(of: status), status: status, detail: detail, errorCode: code,
       requestID: requestID,
       errors: members.errors?.map { Fault(field: $0.field, message: $0.message) },
       invalidLabels: members.invalidLabels)
@@ -177,23 +177,5 @@ extension Problem {
     if let retryAfter { response.headers.append(.init("Retry-After", String(retryAfter))) }
     response.body = JSONBody.encode(body) ?? []
     return response
-  }
-
-  /// The status's own name (RFC 9110 section 15), as RFC 9457 wants it where `type` is `about:blank`.
-  private static func title(_ status: Int) -> String {
-    switch status {
-    case 400: "Bad Request"
-    case 401: "Unauthorized"
-    case 403: "Forbidden"
-    case 404: "Not Found"
-    case 405: "Method Not Allowed"
-    case 409: "Conflict"
-    case 413: "Content Too Large"
-    case 415: "Unsupported Media Type"
-    case 422: "Unprocessable Content"
-    case 502: "Bad Gateway"
-    case 503: "Service Unavailable"
-    default: "Internal Server Error"
-    }
   }
 }

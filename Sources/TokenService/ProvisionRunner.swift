@@ -54,20 +54,26 @@ extension Service {
   private func reserve(
     _ wanted: ProvisionRequest, _ caller: Principal, _ context: RequestContext
   ) throws -> Runner {
-    let reserved: Runner? = try audited { transaction, record in
-      guard let name = try freeName(wanted.name, transaction, record, context) else {
+    var reserved: Runner?
+    do {
+      try audited { transaction, record in
+        guard let name = try freeName(wanted.name, transaction, record, context) else {
+          return try record(
+            .provisionFailed(
+              .runnerNameConflict, name: wanted.name.text, labels: wanted.labels, context.actor))
+        }
+        let runner = reservation(of: name, wanted, caller, at: transaction.now)
+        try transaction.runners.insert(runner)
         try record(
-          .provisionFailed(
-            .runnerNameConflict, name: wanted.name.text, labels: wanted.labels, context.actor))
-        return nil
+          AuditEvent(
+            .provisionRequested, actor: context.actor, runnerID: runner.id,
+            runnerName: runner.name.description, data: runner.auditData))
+        reserved = runner
       }
-      let runner = reservation(of: name, wanted, caller, at: transaction.now)
-      try transaction.runners.insert(runner)
-      try record(
-        AuditEvent(
-          .provisionRequested, actor: context.actor, runnerID: runner.id,
-          runnerName: runner.name.description, data: runner.auditData))
-      return runner
+    } catch {
+      // The row may be there, and only the audit log's file be missing its line.
+      if let reserved { release(reserved, because: error, context) }
+      throw error
     }
     guard let reserved else { throw ServiceError.runnerNameConflict }
     return reserved

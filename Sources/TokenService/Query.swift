@@ -11,15 +11,18 @@ struct Query: Sendable, Equatable {
   }
 
   init(_ text: String) throws(ServiceError) {
-    guard !text.isEmpty else {
-      items = []
-      return
+    items = try text.split(separator: "&").map { item throws(ServiceError) in
+      let parts = item.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      return Item(
+        name: try Self.decode(parts[0]), value: parts.count == 2 ? try Self.decode(parts[1]) : "")
     }
-    // Foundation traps on text that is not percent-encoded properly when it is set; parsing a URL with it does not.
+  }
+
+  private static func decode(_ text: Substring) throws(ServiceError) -> String {
     guard text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }),
-      let components = URLComponents(string: "?" + text), let items = components.queryItems
+      let decoded = text.removingPercentEncoding
     else { throw .badRequest("The query is not properly percent-encoded.") }
-    self.items = items.map { Item(name: $0.name, value: $0.value ?? "") }
+    return decoded
   }
 
   /// Refuses parameters of other names, so that a typo never silently widens a request, and repeated ones.

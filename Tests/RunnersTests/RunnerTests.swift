@@ -1,0 +1,163 @@
+import Foundation
+import Runners
+import Testing
+
+@Suite struct RunnerNameTests {
+  @Test(arguments: ["a", "ci-1", "CI_1.x", "-", "...", String(repeating: "a", count: 64)])
+  func `a name of allowed characters is accepted`(text: String) {
+    #expect(RunnerName(text)?.description == text)
+  }
+
+  @Test(arguments: [
+    "", " ", "a b", "a/b", "a%2f", "é", "а", "a\n", "a\u{0}", ".", "..", "a'b", "$(x)",
+    String(repeating: "a", count: 65),
+  ])
+  func `any other name is refused`(text: String) {
+    #expect(RunnerName(text) == nil)
+  }
+
+  @Test func `a generated name has the prefix and six hex digits`() throws {
+    var generator = SystemRandomNumberGenerator()
+    let prefix = try #require(RunnerNamePrefix(String(repeating: "p", count: 57)))
+    for _ in 0..<100 {
+      let name = try #require(prefix.makeName(using: &generator)).description
+      #expect(name.utf8.count == 64)
+      #expect(name.wholeMatch(of: /p{57}-[0-9a-f]{6}/) != nil)
+    }
+  }
+
+  @Test func `a prefix that leaves no room is refused`() {
+    #expect(RunnerNamePrefix(String(repeating: "p", count: 58)) == nil)
+  }
+}
+
+@Suite struct LabelTests {
+  @Test(arguments: ["gpu", "ubuntu-22.04", "cuda_12.4", String(repeating: "a", count: 256)])
+  func `a label of allowed characters is accepted`(text: String) {
+    #expect(Label(text)?.description == text)
+  }
+
+  @Test(arguments: ["", "a b", "a,b", "ｇｐｕ", "gpu\u{200B}", String(repeating: "a", count: 257)])
+  func `any other label is refused`(text: String) {
+    #expect(Label(text) == nil)
+  }
+
+  @Test func `labels are equal whatever their case, and the first spelling stays`() throws {
+    let labels = ["GPU", "gpu", "cpu", "Gpu"].compactMap(Label.init)
+    #expect(Label.withoutDuplicates(labels).map(\.description) == ["GPU", "cpu"])
+  }
+}
+
+@Suite struct TimestampTests {
+  @Test(arguments: [
+    ("2025-02-17T21:11:49.260-08:00", "2025-02-18T05:11:49.260Z"),
+    ("2024-11-25T01:00:02Z", "2024-11-25T01:00:02.000Z"),
+    ("2026-11-22T00:00:00.999Z", "2026-11-22T00:00:00.999Z"),
+  ])
+  func `a time is read in any offset and written in UTC with milliseconds`(
+    text: String, expected: String
+  ) throws {
+    #expect(try #require(Timestamp(text)).description == expected)
+  }
+
+  @Test(arguments: ["", "yesterday", "2026-13-01T00:00:00Z", "2026-11-22"])
+  func `other text is no time`(text: String) {
+    #expect(Timestamp(text) == nil)
+  }
+}
+
+@Suite struct ObservationTests {
+  static let created = Timestamp(milliseconds: 1_000_000)
+
+  func runner(
+    _ status: RunnerStatus = .pending, githubRunnerID: Int64? = nil, isIssued: Bool = true
+  ) throws -> Runner {
+    Runner(
+      id: "1", name: try #require(RunnerName("ci-1")), organization: "o", status: status,
+      busy: false, githubRunnerID: githubRunnerID, runnerGroupID: 1, labels: [], ephemeral: true,
+      disableUpdate: false, provisioning: .registrationToken,
+      owner: Principal(issuer: "i", subject: "s", identity: "s", isAdmin: false),
+      isIssued: isIssued, pendingUntil: Self.created.adding(seconds: 60),
+      createdAt: Self.created, updatedAt: Self.created, registeredAt: nil, deletedAt: nil,
+      deletionReason: nil)
+  }
+
+  let soon = created.adding(seconds: 10)
+  let late = created.adding(seconds: 61)
+
+  @Test func `a runner that is online is active`() throws {
+    let seen = try runner().observed(
+      .present(githubRunnerID: 5, isOnline: true, isBusy: true), at: soon)
+    #expect(seen.status == .active)
+    #expect(seen.busy)
+    #expect(seen.githubRunnerID == 5)
+    #expect(seen.registeredAt == soon)
+  }
+
+  @Test func `a runner that is not connected is offline`() throws {
+    let seen = try runner(.active, githubRunnerID: 5).observed(
+      .present(githubRunnerID: 5, isOnline: false, isBusy: false), at: soon)
+    #expect(seen.status == .offline)
+  }
+
+  @Test func `a runner that was never there stays pending while its token is valid`() throws {
+    #expect(try runner().observed(.absent, at: soon) == runner())
+  }
+
+  @Test func `a runner whose token expired unused is deleted`() throws {
+    let seen = try runner().observed(.absent, at: late)
+    #expect(seen.deletionReason == .neverRegistered)
+    #expect(seen.deletedAt == late)
+  }
+
+  @Test func `a reservation that was never issued is deleted as such`() throws {
+    #expect(
+      try runner(isIssued: false).observed(.absent, at: late).deletionReason
+        == .reservationExpired)
+  }
+
+  @Test(arguments: [RunnerStatus.active, .offline])
+  func `a runner that GitHub lost is deleted`(status: RunnerStatus) throws {
+    let seen = try runner(status, githubRunnerID: 5).observed(.absent, at: soon)
+    #expect(seen.status == .deleted)
+    #expect(seen.deletionReason == .goneAtGitHub)
+  }
+
+  @Test func `a deleted runner stays deleted`() throws {
+    var gone = try runner()
+    gone.delete(for: .requested, at: soon)
+    let seen = gone.observed(.present(githubRunnerID: 5, isOnline: true, isBusy: false), at: late)
+    #expect(seen == gone)
+  }
+}
+
+@Suite struct DefaultLabelPolicyTests {
+  func request(group: Int64? = nil) throws -> ProvisionRequest {
+    ProvisionRequest(name: .exactly(try #require(RunnerName("a"))), runnerGroupID: group)
+  }
+
+  @Test func `deny denies everything`() throws {
+    #expect(
+      try DefaultLabelPolicy.deny.verdict(on: request(), defaultRunnerGroupID: 1)
+        == .denied([.noPolicy]))
+  }
+
+  @Test(arguments: [nil, 1] as [Int64?])
+  func `allow allows the default group`(group: Int64?) throws {
+    #expect(
+      try DefaultLabelPolicy.allow.verdict(on: request(group: group), defaultRunnerGroupID: 1)
+        == .allowed)
+  }
+
+  @Test func `allow does not open other groups`() throws {
+    #expect(
+      try DefaultLabelPolicy.allow.verdict(on: request(group: 2), defaultRunnerGroupID: 1)
+        == .denied([.runnerGroupNotAllowed(2)]))
+  }
+
+  @Test func `every reason is given`() throws {
+    #expect(
+      try DefaultLabelPolicy.deny.verdict(on: request(group: 2), defaultRunnerGroupID: 1)
+        == .denied([.noPolicy, .runnerGroupNotAllowed(2)]))
+  }
+}

@@ -1,0 +1,116 @@
+import Concurrency
+public import Foundation
+public import HTTPClient
+public import JOSE
+
+/// An identity provider with real keys, reached by the HTTP seam.
+public final class FakeIdentityProvider: Sendable {
+  public static let issuer = "https://id.example"
+
+  private struct State {
+    var keys: [(id: String, algorithm: SignatureAlgorithm, key: PrivateKey)] = []
+    var requests: [String] = []
+    var answer: HTTPResponse?
+    var failure: HTTPClientError?
+    var cacheControl: String?
+  }
+
+  private let state = Locked(State())
+
+  public init() throws {
+    try addKey("rsa-1", .rs256)
+    try addKey("ec-1", .es256)
+  }
+
+  public func addKey(_ id: String, _ algorithm: SignatureAlgorithm) throws {
+    let key = try PrivateKey(generating: algorithm == .rs256 ? .rsa : .p256)
+    state.withLock { $0.keys.append((id, algorithm, key)) }
+  }
+
+  public func removeKey(_ id: String) {
+    state.withLock { $0.keys.removeAll { $0.id == id } }
+  }
+
+  /// From now on every request fails so, until this is nil again.
+  public func fail(_ failure: HTTPClientError?) {
+    state.withLock { $0.failure = failure }
+  }
+
+  /// From now on the key set is this answer.
+  public func answer(_ answer: HTTPResponse?) {
+    state.withLock { $0.answer = answer }
+  }
+
+  public func setCacheControl(_ value: String?) {
+    state.withLock { $0.cacheControl = value }
+  }
+
+  /// How often the key set was fetched.
+  public var fetches: Int { state.withLock { $0.requests.count { $0.hasSuffix("/jwks") } } }
+
+  /// How many requests of any kind were made.
+  public var requestCount: Int { state.withLock { $0.requests.count } }
+
+  public var http: HTTPClient {
+    HTTPClient { [self] request throws(HTTPClientError) in
+      let (failure, answer, cacheControl) = state.withLock { state in
+        state.requests.append(request.url)
+        return (state.failure, state.answer, state.cacheControl)
+      }
+      if let failure { throw failure }
+      guard request.url.hasSuffix("/jwks") else { return metadata }
+      if let answer { return answer }
+      let headers = cacheControl.map { [(name: "cache-control", value: $0)] } ?? []
+      return HTTPResponse(status: 200, headers: headers, body: keySet)
+    }
+  }
+
+  private var metadata: HTTPResponse {
+    let document = ["issuer": Self.issuer, "jwks_uri": Self.issuer + "/jwks"]
+    return HTTPResponse(status: 200, body: json(document))
+  }
+
+  private var keySet: [UInt8] {
+    let keys = state.withLock(\.keys)
+    let members = keys.map { id, algorithm, key in
+      var jwk = (try? key.publicJWKMembers()) ?? [:]
+      jwk["kid"] = id
+      jwk["use"] = "sig"
+      jwk["alg"] = algorithm.rawValue
+      return jwk
+    }
+    return json(["keys": members])
+  }
+
+  private func json(_ value: some Encodable) -> [UInt8] {
+    (try? Array(JSONEncoder().encode(value))) ?? []
+  }
+
+  /// A token over `payload`, a JSON text, signed with the key of this id.
+  public func token(
+    payload: String, keyID: String = "rsa-1", header: String? = nil
+  ) throws -> String {
+    guard let key = state.withLock({ $0.keys.first { $0.id == keyID } }) else {
+      throw JOSEError.unusableKey(keyID)
+    }
+    let header =
+      header ?? #"{"alg":"\#(key.algorithm.rawValue)","typ":"JWT","kid":"\#(keyID)"}"#
+    return try key.key.compactJWS(
+      header: Array(header.utf8), payload: Array(payload.utf8), algorithm: key.algorithm)
+  }
+
+  /// A token with these claims (JSON texts) over those of an honest caller; nil takes a claim away.
+  public func token(
+    at now: Date, claims: [String: String?] = [:], keyID: String = "rsa-1"
+  ) throws -> String {
+    let seconds = Int(now.timeIntervalSince1970)
+    var all: [String: String?] = [
+      "iss": "\"\(Self.issuer)\"", "sub": "\"alice\"", "aud": "\"runner-token-service\"",
+      "iat": "\(seconds)", "nbf": "\(seconds)", "exp": "\(seconds + 300)",
+      "email": "\"alice@example.com\"", "email_verified": "true",
+    ]
+    all.merge(claims) { $1 }
+    let members = all.compactMap { name, value in value.map { "\"\(name)\":\($0)" } }
+    return try token(payload: "{" + members.joined(separator: ",") + "}", keyID: keyID)
+  }
+}

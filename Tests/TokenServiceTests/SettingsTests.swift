@@ -1,0 +1,166 @@
+import Configuration
+import Foundation
+import JOSE
+import Runners
+import TestSupport
+import Testing
+
+@testable import OIDC
+@testable import TokenService
+
+@Suite struct SettingsTests {
+  let directory: TemporaryDirectory
+
+  init() throws {
+    directory = try TemporaryDirectory()
+    try Self.writeKey(to: directory.file("app.pem"), kind: "RSA")
+  }
+
+  /// PEM by the openssl program, since nothing of ours writes private keys.
+  private static func writeKey(to path: String, kind: String) throws {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/openssl")
+    process.arguments =
+      kind == "RSA"
+      ? ["genrsa", "-out", path, "2048"]
+      : ["ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", path]
+    process.standardError = FileHandle.nullDevice
+    try process.run()
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 0)
+    try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
+  }
+
+  private func read(_ changes: [String: String?] = [:]) throws -> Settings {
+    var variables: [String: String?] = [
+      "GITHUB_APP_ID": "12345", "GITHUB_APP_INSTALLATION_ID": "67890", "GITHUB_ORG": "demo-org",
+      "GITHUB_APP_PRIVATE_KEY_PATH": directory.file("app.pem"),
+      "OIDC_ISSUER": "https://id.example", "OIDC_AUDIENCE": "runner-token-service",
+    ]
+    variables.merge(changes) { $1 }
+    let present = variables.compactMapValues { $0 }
+    return try Settings(
+      reading: ConfigReader(provider: EnvironmentVariablesProvider(environmentVariables: present)))
+  }
+
+  private func faults(_ changes: [String: String?]) -> [String] {
+    do {
+      _ = try read(changes)
+      return []
+    } catch {
+      return (error as? SettingsError)?.faults.map(\.variable) ?? ["?"]
+    }
+  }
+
+  @Test func `what is required is enough`() throws {
+    let settings = try read()
+    #expect(settings.githubURL == "https://github.com/demo-org")
+    #expect(settings.identityProvider?.algorithms == [.rs256, .es256])
+    #expect(settings.identityClaim == "email")
+    #expect(settings.defaultLabelPolicy == .deny)
+    #expect(settings.defaultRunnerGroupID == 1)
+    #expect(settings.workerThreads == 16)
+    #expect(settings.databasePath == "/var/lib/runner-token-service/runner_service.db")
+    #expect(settings.auditLogPath == "/var/log/runner-token-service/audit.jsonl")
+    #expect(settings.warnings.isEmpty)
+  }
+
+  @Test func `every fault is told at once`() throws {
+    let reader = ConfigReader(
+      provider: EnvironmentVariablesProvider(environmentVariables: [
+        "DATABASE_URL": "postgres://x", "WORKER_THREADS": "0", "GITHUB_ORG": " ",
+      ]))
+    #expect {
+      try Settings(reading: reader)
+    } throws: { error in
+      let faults = (error as? SettingsError)?.faults.map(\.variable)
+      return faults == [
+        "GITHUB_APP_ID", "GITHUB_APP_INSTALLATION_ID", "GITHUB_ORG",
+        "GITHUB_APP_PRIVATE_KEY_PATH", "OIDC_ISSUER", "OIDC_AUDIENCE", "DATABASE_URL",
+        "WORKER_THREADS",
+      ]
+    }
+  }
+
+  @Test(arguments: [
+    ("GITHUB_APP_INSTALLATION_ID", "abc"), ("GITHUB_APP_INSTALLATION_ID", "-1"),
+    ("GITHUB_ORG", "a/b"), ("GITHUB_ORG", "a b"), ("GITHUB_API_URL", "http://github.example/api/v3"),
+    ("GITHUB_API_URL", "https://github.example/other"), ("OIDC_ISSUER", "http://id.example"),
+    ("OIDC_ISSUER", "id.example"), ("OIDC_JWKS_URL", "file:///etc/passwd"),
+    ("OIDC_ALGORITHMS", "none"), ("OIDC_ALGORITHMS", "RS256,HS256"), ("OIDC_ALGORITHMS", "rs256"),
+    ("ENABLE_OIDC_AUTH", "maybe"), ("DEFAULT_LABEL_POLICY", "permit"),
+    ("DEFAULT_RUNNER_GROUP_ID", "0"), ("DATABASE_URL", "sqlite:///"),
+    ("DATABASE_URL", "mysql://x"), ("WORKER_THREADS", "513"), ("WORKER_THREADS", "many"),
+    ("LOG_LEVEL", "loud"), ("GITHUB_APP_PRIVATE_KEY_PATH", "/nonexistent"),
+    ("GITHUB_WEB_URL", "ftp://x"),
+  ])
+  func `a value that is wrong is refused by name`(variable: String, value: String) {
+    #expect(faults([variable: value]) == [variable])
+  }
+
+  @Test(arguments: [
+    ("https://api.github.com", "https://github.com"),
+    ("https://api.github.com/", "https://github.com"),
+    ("https://api.octo.ghe.com", "https://octo.ghe.com"),
+    ("https://github.example/api/v3", "https://github.example"),
+    ("http://127.0.0.1:8080/api/v3", "http://127.0.0.1:8080"),
+  ])
+  func `the web address follows from the API's`(api: String, web: String) throws {
+    #expect(try read(["GITHUB_API_URL": api]).github.webURL == web)
+  }
+
+  @Test func `the web address can be set where it does not follow`() throws {
+    let settings = try read([
+      "GITHUB_API_URL": "https://gateway.example/gh", "GITHUB_WEB_URL": "https://github.example/",
+    ])
+    #expect(settings.githubURL == "https://github.example/demo-org")
+  }
+
+  @Test(arguments: [
+    ("sqlite:///data/x.db", "data/x.db"), ("sqlite:////srv/x.db", "/srv/x.db"),
+  ])
+  func `three slashes are a relative path and four an absolute one`(
+    url: String, path: String
+  ) throws {
+    #expect(try read(["DATABASE_URL": url]).databasePath == path)
+  }
+
+  @Test(arguments: [0o640, 0o604, 0o660])
+  func `a private key that others can read is refused`(mode: Int) throws {
+    let path = directory.file("app.pem")
+    try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
+    #expect(faults([:]) == ["GITHUB_APP_PRIVATE_KEY_PATH"])
+    try FileManager.default.setAttributes([.posixPermissions: 0o400], ofItemAtPath: path)
+    #expect(faults([:]) == [])
+  }
+
+  @Test func `a key that is no RSA private key is refused`() throws {
+    try Self.writeKey(to: directory.file("ec.pem"), kind: "EC")
+    #expect(
+      faults(["GITHUB_APP_PRIVATE_KEY_PATH": directory.file("ec.pem")])
+        == ["GITHUB_APP_PRIVATE_KEY_PATH"])
+    let garbage = directory.file("garbage.pem")
+    _ = FileManager.default.createFile(
+      atPath: garbage, contents: Data("x".utf8), attributes: [.posixPermissions: 0o600])
+    #expect(
+      faults(["GITHUB_APP_PRIVATE_KEY_PATH": garbage]) == ["GITHUB_APP_PRIVATE_KEY_PATH"])
+  }
+
+  @Test func `lists are split at commas`() throws {
+    let settings = try read([
+      "ADMIN_IDENTITIES": "a@b.c, d@e.f,", "OIDC_AUDIENCE": "one, two", "OIDC_ALGORITHMS": "ES256",
+    ])
+    #expect(settings.adminRule.identities == ["a@b.c", "d@e.f"])
+    #expect(settings.identityProvider?.audiences == ["one", "two"])
+    #expect(settings.identityProvider?.algorithms == [.es256])
+  }
+
+  @Test func `what is dangerous is warned of`() throws {
+    #expect(try read(["DEFAULT_LABEL_POLICY": "allow"]).warnings.count == 1)
+    let open = try read([
+      "ENABLE_OIDC_AUTH": "false", "OIDC_ISSUER": nil, "OIDC_AUDIENCE": nil,
+    ])
+    #expect(open.identityProvider == nil)
+    #expect(open.warnings.count == 1)
+  }
+}
