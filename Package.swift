@@ -106,6 +106,13 @@ let package = Package(
         "StrictJSON", "TestSupport", "TokenService", "github-simulator", configuration, logging,
       ],
       swiftSettings: strict),
+    .testTarget(
+      name: "EndToEndTests",
+      dependencies: [
+        "FastCGI", "Runners", "Storage", "StrictJSON", "TestSupport", "github-simulator",
+        "runner-token-service", grdb,
+      ],
+      swiftSettings: strict),
     .target(name: "SharedData", path: "Tests/SharedData", swiftSettings: strict),
     .testTarget(name: "StrictJSONTests", dependencies: ["StrictJSON"], swiftSettings: strict),
     .testTarget(name: "ConcurrencyTests", dependencies: ["Concurrency"], swiftSettings: strict),
@@ -118,6 +125,8 @@ let package = Package(
         "Concurrency", "FastCGI", "JOSE", "StrictJSON", "github-simulator", argumentParser,
       ],
       swiftSettings: strict),
+    .testTarget(
+      name: "FastCGITests", dependencies: ["Concurrency", "FastCGI"], swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]
 )

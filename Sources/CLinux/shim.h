@@ -14,7 +14,7 @@ extern int accept4(int socket, struct sockaddr *address, socklen_t *size, int fl
 static const uint32_t shim_epollin = EPOLLIN;
 static const uint32_t shim_epolloneshot = EPOLLONESHOT;
 static const uint32_t shim_epollexclusive = EPOLLEXCLUSIVE;
-static const int shim_sock_stream = SOCK_STREAM | SOCK_CLOEXEC;
+static const int shim_sock_stream = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
 static const int shim_sock_cloexec = SOCK_CLOEXEC;
 static const int shim_epoll_cloexec = EPOLL_CLOEXEC;
 static const int shim_eventfd_flags = EFD_CLOEXEC | EFD_NONBLOCK;

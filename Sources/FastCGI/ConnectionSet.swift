@@ -29,11 +29,11 @@ final class ConnectionSet: Sendable {
 
   struct Deadlines: Sendable {
     /// How long a connection may stay silent before its request.
-    var idle: Duration = .seconds(10)
+    var idle: Duration
     /// How long a request may take to arrive, however it trickles in.
-    var reading: Duration = .seconds(10)
+    var reading: Duration
     /// How long the web server may take to read an answer.
-    var writing: Duration = .seconds(30)
+    var writing: Duration
   }
 
   private struct Entry {
@@ -48,6 +48,8 @@ final class ConnectionSet: Sendable {
     var isListening = true
     var isDraining = false
     var isFinished = false
+
+    var hasWaiting: Bool { entries.values.contains { $0.phase == .waiting } }
   }
 
   private let listener: Int32
@@ -93,7 +95,7 @@ final class ConnectionSet: Sendable {
       }
       switch event.data.u64 {
       case Self.wakeUpTag:
-        if state.withLock({ $0.isFinished }) { return nil }
+        if state.withLock({ $0.isFinished && !$0.hasWaiting }) { return nil }
       case Self.listenerTag:
         if let connection = accept(), isReadable(connection) { return connection }
       case let tag:
@@ -126,7 +128,7 @@ final class ConnectionSet: Sendable {
       for (descriptor, entry) in state.entries {
         let age = now - entry.since
         switch entry.phase {
-        case .waiting where age > deadlines.idle: remove(descriptor, from: &state)
+        case .waiting where age > deadlines.idle: removeIfSilent(descriptor, from: &state)
         case .reading where age > deadlines.reading: shutdown(descriptor, Int32(SHUT_RDWR))
         case .writing where age > deadlines.writing: shutdown(descriptor, Int32(SHUT_RDWR))
         default: break
@@ -147,17 +149,31 @@ final class ConnectionSet: Sendable {
 
   /// Whether no connection waits for its request. Threads may still hold some.
   var isQuiet: Bool {
-    state.withLock { state in !state.entries.values.contains { $0.phase == .waiting } }
+    state.withLock { !$0.hasWaiting }
   }
 
-  /// Ends the connections that stayed silent, and sends the threads home once they have answered theirs.
+  /// Whether connections wait to be accepted.
+  var hasBacklog: Bool {
+    var pending = pollfd(fd: listener, events: Int16(POLLIN), revents: 0)
+    return poll(&pending, 1, 0) > 0
+  }
+
+  /// Sleeps for `duration`, or until `finish`. Returns whether the set still serves.
+  func sleepWhileServing(_ duration: Duration) -> Bool {
+    var finished = pollfd(fd: wakeUp, events: Int16(POLLIN), revents: 0)
+    return poll(&finished, 1, Int32(duration / .milliseconds(1))) <= 0
+  }
+
+  /// Ends the connections that stayed silent, and sends the threads home once every request is answered that has
+  /// arrived.
   func finish() {
     state.withLock { state in
       state.isFinished = true
       for (descriptor, entry) in state.entries where entry.phase == .waiting {
-        remove(descriptor, from: &state)
+        removeIfSilent(descriptor, from: &state)
       }
     }
+    // Never read, so that every thread sees it, in turn with the connections that are left.
     var one: UInt64 = 1
     write(wakeUp, &one, MemoryLayout.size(ofValue: one))
   }
@@ -180,16 +196,17 @@ final class ConnectionSet: Sendable {
     }
   }
 
-  /// At capacity the connection that has been silent longest makes room; where none is silent, the rest of the world
+  /// At capacity the connection that has waited longest makes room if it is silent; otherwise the rest of the world
   /// waits in the kernel's backlog.
   private func makeRoom(in state: inout State) -> Bool {
     guard state.entries.count >= capacity else { return true }
-    let silent = state.entries.filter { $0.value.phase == .waiting }
-    guard let oldest = silent.min(by: { $0.value.since < $1.value.since }) else {
+    let waiting = state.entries.filter { $0.value.phase == .waiting }
+    guard let oldest = waiting.min(by: { $0.value.since < $1.value.since }),
+      removeIfSilent(oldest.key, from: &state)
+    else {
       park(&state)
       return false
     }
-    remove(oldest.key, from: &state)
     return true
   }
 
@@ -225,13 +242,24 @@ final class ConnectionSet: Sendable {
   private func wait(for connection: Connection) -> Bool {
     state.withLock { state in
       guard !state.isFinished else { return false }
-      let known = control(
-        EPOLL_CTL_ADD, connection.descriptor, shim_epollin | shim_epolloneshot,
-        UInt64(connection.serial) << 32 | UInt64(connection.descriptor))
-      guard known else { return false }
+      let tag = UInt64(connection.serial) << 32 | UInt64(connection.descriptor)
+      let events = shim_epollin | shim_epolloneshot
+      // Known already where it had been reported and turned out to have nothing to read.
+      guard
+        control(EPOLL_CTL_ADD, connection.descriptor, events, tag)
+          || errno == EEXIST && control(EPOLL_CTL_MOD, connection.descriptor, events, tag)
+      else { return false }
       state.entries[connection.descriptor]?.phase = .waiting
       return true
     }
+  }
+
+  /// Ends a connection that waits, unless its request has arrived and only lacks a thread.
+  @discardableResult
+  private func removeIfSilent(_ descriptor: Int32, from state: inout State) -> Bool {
+    guard RecordHeader.peek(descriptor) != .beginRequest else { return false }
+    remove(descriptor, from: &state)
+    return true
   }
 
   private func remove(_ descriptor: Int32, from state: inout State) {

@@ -33,15 +33,29 @@ final class Exchange {
   /// Reads the head of the request on `connection`: nil if the peer broke off or does not keep to the protocol.
   /// libfcgi gets a duplicate of the descriptor, because it closes what it was given when reading fails.
   func begin(_ connection: Int32) -> Parameters? {
-    let duplicate = fcntl(connection, F_DUPFD_CLOEXEC, 0)
-    guard duplicate >= 0 else { return nil }
+    guard let duplicate = Self.duplicate(connection) else { return nil }
     request.pointee.ipcFd = duplicate
     // So that FCGX_Accept_r, which finishes the previous request first, leaves this descriptor open.
     request.pointee.keepConnection = 1
     guard FCGX_Accept_r(request) == 0 else { return nil }
     // Never believe the peer on this: what it left unread would be parsed as the next request.
     request.pointee.keepConnection = 0
+    // libfcgi takes a stream that breaks between two parameters for one that ends there.
+    guard FCGX_GetError(request.pointee.in) == 0 else {
+      release()
+      return nil
+    }
     return parameters()
+  }
+
+  /// Waits a moment where no descriptor is left: nothing of the request has been read, so it is not lost yet.
+  private static func duplicate(_ descriptor: Int32) -> Int32? {
+    for _ in 0..<100 {
+      let duplicate = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
+      if duplicate >= 0 { return duplicate }
+      usleep(10_000)
+    }
+    return nil
   }
 
   private func parameters() -> Parameters {
@@ -62,7 +76,11 @@ final class Exchange {
   /// Reads the body. libfcgi does not compare its length with `CONTENT_LENGTH`, so this does.
   func body(announced: String?, limit: Int) -> Request.Body {
     guard let announced, !announced.isEmpty else { return readBody(count: 0, limit: limit) }
-    guard let count = Int(announced), count >= 0 else { return .malformed }
+    // Digits only (RFC 3875 section 4.1.2); Int would take a sign too.
+    let digits = UInt8(ascii: "0")...UInt8(ascii: "9")
+    guard announced.utf8.allSatisfy(digits.contains), let count = Int(announced) else {
+      return .malformed
+    }
     guard count <= limit else { return .tooLarge(limit: limit) }
     return readBody(count: count, limit: limit)
   }
@@ -87,9 +105,13 @@ final class Exchange {
     // The error stream first: the end of the request is written when its last stream is closed.
     let isErrorStreamClosed = FCGX_FClose(request.pointee.err) == 0
     let isOutputClosed = FCGX_FClose(request.pointee.out) == 0
+    release()
+    return written == bytes.count && isErrorStreamClosed && isOutputClosed
+  }
+
+  private func release() {
     FCGX_Free(request, 0)
     Glibc.close(request.pointee.ipcFd)
     request.pointee.ipcFd = -1
-    return written == bytes.count && isErrorStreamClosed && isOutputClosed
   }
 }

@@ -35,10 +35,10 @@ public struct ListenSocket: Sendable {
   }
 
   /// Makes a socket at `path`, for the owner and the group only, in place of a dead one that an earlier process left.
-  /// A path on which somebody still listens is refused: two owners of a path would take requests from each other.
+  /// A path on which somebody still listens is refused: two owners of a path would take requests from each other. So is
+  /// a path where something else than a socket lies.
   public static func bound(to path: String, backlog: Int32 = 4096) throws -> ListenSocket {
-    guard !isAlive(path) else { throw SystemCallError("bind \(path)", code: EADDRINUSE) }
-    unlink(path)
+    try removeDeadSocket(path)
     let descriptor = socket(AF_UNIX, shim_sock_stream, 0)
     guard descriptor >= 0 else { throw SystemCallError("socket") }
     do {
@@ -48,7 +48,6 @@ public struct ListenSocket: Sendable {
         guard bind(descriptor, address, size) == 0 else { throw SystemCallError("bind \(path)") }
       }
       guard listen(descriptor, backlog) == 0 else { throw SystemCallError("listen \(path)") }
-      try makeNonBlocking(descriptor)
     } catch {
       close(descriptor)
       throw error
@@ -56,11 +55,21 @@ public struct ListenSocket: Sendable {
     return ListenSocket(descriptor: descriptor, ownedPath: path)
   }
 
-  private static func isAlive(_ path: String) -> Bool {
+  private static func removeDeadSocket(_ path: String) throws {
+    var status = stat()
+    guard lstat(path, &status) == 0 else { return }
+    guard status.st_mode & S_IFMT == S_IFSOCK, try isDead(path) else {
+      throw SystemCallError("bind \(path)", code: EADDRINUSE)
+    }
+    unlink(path)
+  }
+
+  /// Whether nobody listens. Any answer but a refusal is taken for a sign of life: a full backlog, for example.
+  private static func isDead(_ path: String) throws -> Bool {
     let probe = socket(AF_UNIX, shim_sock_stream, 0)
-    guard probe >= 0 else { return false }
+    guard probe >= 0 else { throw SystemCallError("socket") }
     defer { close(probe) }
-    return (try? withAddress(path) { connect(probe, $0, $1) == 0 }) ?? false
+    return try withAddress(path) { connect(probe, $0, $1) != 0 && errno == ECONNREFUSED }
   }
 
   private static func makeNonBlocking(_ descriptor: Int32) throws {

@@ -2,7 +2,7 @@ import CDispatch
 import Concurrency
 import Glibc
 
-/// The threads of one worker process, and the one that controls them.
+/// The threads of one worker process: those that serve, one that enforces deadlines, and the one that controls them.
 ///
 /// Many processes may run a pool over the same listener. Signals are blocked in every thread, because libfcgi takes an
 /// interrupted system call for the end of a stream; the control thread waits for them.
@@ -14,6 +14,10 @@ public final class WorkerPool: Sendable {
     public var socketTimeout: Duration = .seconds(5)
     /// How long a connection may stay silent before its request.
     public var idleTimeout: Duration = .seconds(10)
+    /// How long a request may take to arrive, however it trickles in.
+    public var readingTimeout: Duration = .seconds(10)
+    /// How long the web server may take to read an answer.
+    public var writingTimeout: Duration = .seconds(30)
     /// How long requests in flight may take to end after SIGTERM.
     public var drainTimeout: Duration = .seconds(25)
 
@@ -21,7 +25,7 @@ public final class WorkerPool: Sendable {
   }
 
   /// How a pool came to its end.
-  public enum Outcome: Sendable {
+  public enum Outcome: Sendable, Equatable {
     /// Every request in flight was answered.
     case drained
     /// Some had not ended when the drain timeout passed.
@@ -30,11 +34,12 @@ public final class WorkerPool: Sendable {
 
   /// Silent connections are given this long to send their request once a drain has begun.
   private static let drainGrace: Duration = .seconds(1)
-  /// How long (µs) the threads go on accepting what waits in the backlog of a listener that ends with this process.
+  /// How long (µs) the threads go on accepting at least from a listener that ends with this process.
   private static let backlogGrace: UInt32 = 100_000
   /// Descriptors kept free of connections, for the database, the log and calls to other hosts.
   private static let reservedDescriptors = 64
   private static let stackSize = 1 << 20
+  private static let sweepInterval: Duration = .seconds(1)
 
   private let listener: ListenSocket
   private let options: Options
@@ -48,11 +53,11 @@ public final class WorkerPool: Sendable {
     self.listener = listener
     self.options = options
     self.handler = handler
-    var deadlines = ConnectionSet.Deadlines()
-    deadlines.idle = options.idleTimeout
+    let deadlines = ConnectionSet.Deadlines(
+      idle: options.idleTimeout, reading: options.readingTimeout, writing: options.writingTimeout)
     connections = try ConnectionSet(
       listener: listener.descriptor, capacity: Self.connectionCapacity(), deadlines: deadlines)
-    runningThreads = Locked(options.threads)
+    runningThreads = Locked(0)
   }
 
   /// A connection takes two descriptors while its request is served.
@@ -88,32 +93,40 @@ public final class WorkerPool: Sendable {
   /// Starts the threads. For a caller that waits for its own reason to stop; others call `run`.
   public func start() throws {
     try Exchange.initializeLibrary()
-    for _ in 0..<options.threads { try startThread() }
+    for _ in 0..<options.threads {
+      runningThreads.withLock { $0 += 1 }
+      do { try startThread { self.serveUntilDrained() } } catch {
+        runningThreads.withLock { $0 -= 1 }
+        throw error
+      }
+    }
+    try startThread { self.sweepUntilDrained() }
   }
 
   private func waitForTermination(onHangUp: () -> Void) {
     var signals = Self.controlSignals()
-    var sweepInterval = timespec(tv_sec: 1, tv_nsec: 0)
     while true {
-      switch sigtimedwait(&signals, nil, &sweepInterval) {
+      switch sigwaitinfo(&signals, nil) {
       case SIGTERM, SIGINT: return
       case SIGHUP: onHangUp()
-      default: connections.sweep()
+      default: break
       }
     }
   }
 
   /// Stops accepting, lets the requests in flight end, and ends the threads. At most `drainTimeout`.
   public func drain() -> Outcome {
-    // The path goes first, so that nobody connects to a listener that is about to close. A shared listener is not ours
-    // to close: what waits in its backlog is for the next worker.
+    let start = ContinuousClock.now
+    // The path goes first, so that nobody connects to a listener that is about to close, and whoever did is served. A
+    // shared listener is not ours to close: what waits in its backlog is for the next worker.
     if let path = listener.ownedPath {
       unlink(path)
       usleep(Self.backlogGrace)
+      poll(every: 10_000) { !connections.hasBacklog || .now - start > options.drainTimeout }
     }
     connections.drain()
-    let start = ContinuousClock.now
-    poll(every: 10_000) { connections.isQuiet || .now - start > Self.drainGrace }
+    let graceStart = ContinuousClock.now
+    poll(every: 10_000) { connections.isQuiet || .now - graceStart > Self.drainGrace }
     connections.finish()
     poll(every: 10_000) {
       connections.sweep()
@@ -129,23 +142,32 @@ public final class WorkerPool: Sendable {
 
   // MARK: - Threads
 
-  private func startThread() throws {
+  /// What a thread runs, in the form in which C passes it on.
+  private final class ThreadBody {
+    let run: @Sendable () -> Void
+
+    init(_ run: @escaping @Sendable () -> Void) {
+      self.run = run
+    }
+  }
+
+  private func startThread(_ run: @escaping @Sendable () -> Void) throws {
     var attributes = pthread_attr_t()
     pthread_attr_init(&attributes)
     defer { pthread_attr_destroy(&attributes) }
     pthread_attr_setstacksize(&attributes, Self.stackSize)
     pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
     var thread = pthread_t()
-    let pool = Unmanaged.passRetained(self)
+    let body = Unmanaged.passRetained(ThreadBody(run))
     let code = pthread_create(
       &thread, &attributes,
       { context in
         guard let context else { return nil }
-        Unmanaged<WorkerPool>.fromOpaque(context).takeRetainedValue().serveUntilDrained()
+        Unmanaged<ThreadBody>.fromOpaque(context).takeRetainedValue().run()
         return nil
-      }, pool.toOpaque())
+      }, body.toOpaque())
     guard code == 0 else {
-      pool.release()
+      body.release()
       throw SystemCallError("pthread_create", code: code)
     }
   }
@@ -157,6 +179,11 @@ public final class WorkerPool: Sendable {
       connections.close(connection)
     }
     runningThreads.withLock { $0 -= 1 }
+  }
+
+  /// Not the work of a serving thread: slow peers could hold all of those.
+  private func sweepUntilDrained() {
+    while connections.sleepWhileServing(Self.sweepInterval) { connections.sweep() }
   }
 
   private func serve(_ connection: ConnectionSet.Connection, _ exchange: Exchange) {

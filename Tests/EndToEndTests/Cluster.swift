@@ -1,0 +1,366 @@
+import Foundation
+import Glibc
+import StrictJSON
+import TestSupport
+import Testing
+
+@testable import FastCGI
+
+/// The whole product as an admin runs it: nginx with TLS, worker processes that share a socket, and the simulator behind
+/// an nginx server of its own in place of GitHub and the identity provider.
+final class Cluster {
+  let directory: TemporaryDirectory
+  let port: UInt16
+  let simulatorPort: UInt16
+  private(set) var workers: [Process] = []
+  private var others: [Process] = []
+  private var simulator: Process?
+  private let listener: ListenSocket
+  private let environment: [String: String]
+
+  /// The repository and the folder that the programs were built into.
+  private static let repository = URL(fileURLWithPath: #filePath)
+    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
+  private static let products = URL(fileURLWithPath: "/proc/self/exe")
+    .resolvingSymlinksInPath().deletingLastPathComponent().path
+
+  /// Starts everything and waits until `readyPath` answers 200.
+  init(
+    workerCount: Int = 2, settings: [String: String] = [:], readyPath: String = "/health/ready"
+  ) throws {
+    directory = try TemporaryDirectory()
+    port = try FreePort.find()
+    simulatorPort = try FreePort.find()
+    listener = try ListenSocket.bound(to: directory.file("fcgi.sock"))
+    environment = [
+      "PATH": ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin",
+      "GITHUB_APP_ID": "12345", "GITHUB_APP_INSTALLATION_ID": "67890", "GITHUB_ORG": "demo-org",
+      "GITHUB_APP_PRIVATE_KEY_PATH": directory.file("app.pem"),
+      "GITHUB_API_URL": "http://127.0.0.1:\(simulatorPort)/api/v3",
+      "OIDC_ISSUER": "http://127.0.0.1:\(simulatorPort)/oidc",
+      "OIDC_AUDIENCE": "runner-token-service", "DEFAULT_LABEL_POLICY": "allow",
+      "DATABASE_URL": "sqlite:///\(directory.file("service.db"))",
+      "AUDIT_LOG_PATH": directory.file("audit.jsonl"), "WORKER_THREADS": "8",
+    ].merging(settings) { $1 }
+    try makeKeys()
+    try Program.run(Self.products + "/runner-token-service", ["init-db"], environment)
+    try startNginx()
+    // The simulator first: a worker that finds it absent looks again only after some seconds.
+    try startSimulator()
+    try waitUntil("http://127.0.0.1:\(simulatorPort)/control/state")
+    for _ in 0..<workerCount { try startWorker() }
+    try waitUntil(url(readyPath))
+  }
+
+  deinit {
+    for process in workers + others + [simulator].compactMap({ $0 }) { stop(process) }
+  }
+
+  // MARK: - Processes
+
+  /// Starts one more worker on the shared socket.
+  @discardableResult
+  func startWorker() throws -> Process {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: Self.products + "/runner-token-service")
+    process.arguments = ["worker"]
+    // Away from any .env.
+    process.currentDirectoryURL = URL(fileURLWithPath: directory.path)
+    process.environment = environment
+    process.standardInput = FileHandle(
+      fileDescriptor: listener.descriptor, closeOnDealloc: false)
+    process.standardError = try log("worker.log")
+    try process.run()
+    workers.append(process)
+    return process
+  }
+
+  func startSimulator() throws {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: Self.products + "/github-simulator")
+    process.arguments = [
+      "--listen", directory.file("sim.sock"), "--app-key", directory.file("app.pem"),
+      "--base-url", "http://127.0.0.1:\(simulatorPort)",
+    ]
+    process.standardError = try log("simulator.log")
+    try process.run()
+    simulator = process
+  }
+
+  func stopSimulator() {
+    if let simulator { stop(simulator) }
+    simulator = nil
+  }
+
+  /// Forgets the workers, which the test has ended.
+  func forgetWorkers() {
+    workers = []
+  }
+
+  private func startNginx() throws {
+    try FileManager.default.createSymbolicLink(
+      atPath: directory.file("runner-token-service"),
+      withDestinationPath: Self.repository + "/nginx")
+    try nginxConfiguration.write(
+      toFile: directory.file("nginx.conf"), atomically: true, encoding: .utf8)
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/sbin/nginx")
+    process.arguments = [
+      "-p", directory.path, "-c", directory.file("nginx.conf"), "-e", directory.file("nginx.log"),
+    ]
+    process.standardError = try log("nginx.log")
+    try process.run()
+    others.append(process)
+  }
+
+  private var nginxConfiguration: String {
+    """
+    daemon off;
+    \(getuid() == 0 ? "user root;" : "")
+    worker_processes 1;
+    pid \(directory.file("nginx.pid"));
+    events { worker_connections 1024; }
+    http {
+      access_log off;
+      client_body_temp_path \(directory.file("body"));
+      proxy_temp_path \(directory.file("proxy"));
+      fastcgi_temp_path \(directory.file("fastcgi"));
+      uwsgi_temp_path \(directory.file("uwsgi"));
+      scgi_temp_path \(directory.file("scgi"));
+      upstream runner_token_service { server unix:\(directory.file("fcgi.sock")); }
+      server {
+        listen 127.0.0.1:\(port) ssl;
+        ssl_certificate \(directory.file("tls.crt"));
+        ssl_certificate_key \(directory.file("tls.key"));
+        include runner-token-service/runner-token-service.locations.conf;
+      }
+      server {
+        listen 127.0.0.1:\(simulatorPort);
+        location / {
+          include runner-token-service/fastcgi_params.conf;
+          fastcgi_pass unix:\(directory.file("sim.sock"));
+          fastcgi_next_upstream off;
+        }
+      }
+    }
+    """
+  }
+
+  private func makeKeys() throws {
+    try Program.run("/usr/bin/openssl", ["genrsa", "-out", directory.file("app.pem"), "2048"])
+    chmod(directory.file("app.pem"), 0o600)
+    try Program.run(
+      "/usr/bin/openssl",
+      [
+        "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+        "-days", "1", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
+        "-keyout", directory.file("tls.key"), "-out", directory.file("tls.crt"),
+      ])
+  }
+
+  private func log(_ name: String) throws -> FileHandle {
+    let descriptor = open(directory.file(name), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+    try #require(descriptor >= 0)
+    return FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+  }
+
+  /// Waits until a URL answers with a success.
+  private func waitUntil(_ url: String) throws {
+    let hasSettled = try eventually(seconds: 30) {
+      try workers.contains { !$0.isRunning } || isOK(url)
+    }
+    guard !hasSettled || workers.contains(where: { !$0.isRunning }) else { return }
+    let log = try? String(contentsOfFile: directory.file("worker.log"), encoding: .utf8)
+    Issue.record("the cluster did not start: \(log ?? "no log")")
+    throw CocoaError(.executableLoad)
+  }
+
+  private func isOK(_ url: String) throws -> Bool {
+    let arguments = ["-fs", "--max-time", "3", "--cacert", directory.file("tls.crt"), url]
+    return try Program("/usr/bin/curl", arguments).finish().status == 0
+  }
+
+  /// Asks a process to end, and makes it.
+  private func stop(_ process: Process) {
+    guard process.isRunning else { return }
+    process.terminate()
+    if !eventually(seconds: 30, { !process.isRunning }) { kill(process.processIdentifier, SIGKILL) }
+    process.waitUntilExit()
+  }
+
+  // MARK: - Requests
+
+  func get(_ path: String, token: String? = nil, headers: [String] = []) throws -> Answer {
+    try curl([], path, token: token, headers: headers)
+  }
+
+  func post(_ path: String, _ body: String, token: String? = nil, headers: [String] = []) throws
+    -> Answer
+  {
+    try curl(
+      ["--data-binary", body], path, token: token,
+      headers: ["Content-Type: application/json"] + headers)
+  }
+
+  /// One request by the curl program over TLS.
+  func curl(
+    _ arguments: [String], _ path: String, token: String? = nil, headers: [String] = []
+  ) throws -> Answer {
+    let headers = headers + (token.map { ["Authorization: Bearer \($0)"] } ?? [])
+    let output = try Program.run(
+      "/usr/bin/curl",
+      ["-sS", "-i", "--max-time", "30", "--cacert", directory.file("tls.crt"), "--path-as-is"]
+        + headers.flatMap { ["-H", $0] } + arguments + [url(path)])
+    return try Answer(output)
+  }
+
+  func url(_ path: String) -> String { "https://127.0.0.1:\(port)\(path)" }
+
+  /// The same request many times, eight at a time or as many as `parallel` says, as a running program. `statuses(of:)` reads
+  /// the outcome.
+  func startLoad(
+    _ count: Int, _ path: String, token: String, body: String? = nil, parallel: Int = 8
+  ) throws -> Program {
+    let targets = repeatElement(
+      "url = \"\(url(path))\"\noutput = \"/dev/null\"\n", count: count)
+    let file = directory.file("load-\(UInt32.random(in: 0 ... .max))")
+    try targets.joined().write(toFile: file, atomically: true, encoding: .utf8)
+    var arguments = [
+      "-sS", "--parallel", "--parallel-immediate", "--parallel-max", "\(parallel)",
+      "--max-time", "60", "--cacert", directory.file("tls.crt"), "-w", "%{http_code}\\n",
+      "-H", "Authorization: Bearer \(token)", "-K", file,
+    ]
+    if let body {
+      arguments += ["-H", "Content-Type: application/json", "--data-binary", body]
+    }
+    return try Program("/usr/bin/curl", arguments)
+  }
+
+  // MARK: - The world outside
+
+  /// A request to the simulator, which must succeed.
+  @discardableResult
+  func simulate(_ path: String, _ body: String) throws -> JSONObject? {
+    let output = try Program.run(
+      "/usr/bin/curl",
+      [
+        "-fsS", "--max-time", "30", "-H", "Content-Type: application/json", "--data-binary", body,
+        "http://127.0.0.1:\(simulatorPort)\(path)",
+      ])
+    return try? JSONValue(parsing: Array(output)).object
+  }
+
+  func state() throws -> JSONObject {
+    let output = try Program.run(
+      "/usr/bin/curl", ["-fsS", "http://127.0.0.1:\(simulatorPort)/control/state"])
+    return try #require(try JSONValue(parsing: Array(output), limits: .init(values: 100_000)).object)
+  }
+
+  func token(_ subject: String) throws -> String {
+    let answer = try simulate(
+      "/oidc/token",
+      #"{"claims":{"sub":"\#(subject)","email":"\#(subject)@example.com","email_verified":true}}"#)
+    return try #require(answer?["access_token"]?.string)
+  }
+
+  func auditLines() throws -> [JSONObject] {
+    try String(contentsOfFile: directory.file("audit.jsonl"), encoding: .utf8)
+      .split(separator: "\n").map { try #require(try JSONValue(parsing: Array($0.utf8)).object) }
+  }
+}
+
+/// An answer as curl shows it.
+struct Answer {
+  let status: Int
+  private let headers: [(name: String, value: String)]
+  let body: String
+
+  init(_ output: Data) throws {
+    let text = String(decoding: output, as: UTF8.self)
+    // Interim answers come first.
+    var rest = text[...]
+    while rest.hasPrefix("HTTP/1.1 100"), let end = rest.range(of: "\r\n\r\n") {
+      rest = rest[end.upperBound...]
+    }
+    let end = try #require(rest.range(of: "\r\n\r\n"), "\(text)")
+    let lines = rest[..<end.lowerBound].components(separatedBy: "\r\n")
+    status = try #require(Int(lines[0].split(separator: " ")[1]))
+    headers = lines.dropFirst().compactMap { line in
+      let parts = line.split(separator: ":", maxSplits: 1)
+      guard parts.count == 2 else { return nil }
+      return (parts[0].lowercased(), parts[1].trimmingCharacters(in: .whitespaces))
+    }
+    body = String(rest[end.upperBound...])
+  }
+
+  func header(_ name: String) -> String? {
+    headers.first { $0.name == name.lowercased() }?.value
+  }
+
+  var object: JSONObject {
+    get throws { try #require(try JSONValue(parsing: Array(body.utf8)).object, "\(body)") }
+  }
+
+  var problem: String {
+    "\(status) \((try? object)?["error_code"]?.string ?? "-")"
+  }
+}
+
+/// A program and what it prints.
+final class Program {
+  private let process = Process()
+  private let output = Pipe()
+
+  init(_ path: String, _ arguments: [String], _ environment: [String: String]? = nil) throws {
+    process.executableURL = URL(fileURLWithPath: path)
+    process.arguments = arguments
+    if let environment { process.environment = environment }
+    process.standardOutput = output
+    process.standardError = FileHandle.nullDevice
+    try process.run()
+  }
+
+  var isRunning: Bool { process.isRunning }
+
+  /// Waits for its end and returns what it printed.
+  func finish() -> (status: Int32, output: Data) {
+    let data = output.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    return (process.terminationStatus, data)
+  }
+
+  /// The status of each request of a load, counted.
+  func statuses() -> [String: Int] {
+    let lines = String(decoding: finish().output, as: UTF8.self).split(separator: "\n")
+    return Dictionary(grouping: lines.map(String.init)) { $0 }.mapValues(\.count)
+  }
+
+  /// Runs a program to its end, which must be a success.
+  @discardableResult
+  static func run(
+    _ path: String, _ arguments: [String], _ environment: [String: String]? = nil
+  ) throws -> Data {
+    let (status, output) = try Program(path, arguments, environment).finish()
+    try #require(status == 0, "\(path) \(arguments.joined(separator: " ")) ended with \(status)")
+    return output
+  }
+}
+
+/// Waits until a condition holds, and returns whether it came to that.
+func eventually(seconds: Int, _ condition: () throws -> Bool) rethrows -> Bool {
+  let deadline = ContinuousClock.now + .seconds(seconds)
+  while ContinuousClock.now < deadline {
+    if try condition() { return true }
+    usleep(20_000)
+  }
+  return try condition()
+}
+
+/// A loopback port that nobody listens on.
+enum FreePort {
+  static func find() throws -> UInt16 {
+    let server = try LoopbackServer { _ in .silence }
+    defer { server.stop() }
+    return server.port
+  }
+}

@@ -1,0 +1,293 @@
+import Foundation
+import Glibc
+import GRDB
+import Runners
+import StrictJSON
+import TestSupport
+import Testing
+
+@testable import Storage
+
+/// Through nginx, TLS and real processes. One at a time: each starts a cluster of its own.
+@Suite(.serialized) struct EndToEndTests {
+  private let provisionPath = "/api/v1/runners/provision"
+
+  private func database(_ cluster: Cluster) throws -> Storage.Database {
+    try Storage.Database(path: cluster.directory.file("service.db")) { Timestamp(Date()) }
+  }
+
+  @Test func `a runner lives its whole life`() throws {
+    let cluster = try Cluster()
+    let alice = try cluster.token("alice")
+    let provisioned = try cluster.post(
+      provisionPath, #"{"runner_name_prefix":"ci","labels":["gpu","ubuntu-22.04"]}"#, token: alice)
+    #expect(provisioned.status == 201)
+    let body = try provisioned.object
+    let name = try #require(body["runner_name"]?.string)
+    let token = try #require(body["registration_token"]?.string)
+    #expect(provisioned.header("Cache-Control") == "no-store")
+    #expect(provisioned.header("X-Content-Type-Options") == "nosniff")
+    let requestID = try #require(provisioned.header("X-Request-ID"))
+
+    let runner = "/api/v1/runners/\(name)"
+    func refreshed() throws -> JSONObject {
+      try cluster.curl(["-X", "POST"], runner + "/refresh", token: alice).object
+    }
+    try cluster.simulate(
+      "/control/runners/register",
+      #"{"token":"\#(token)","name":"\#(name)","labels":["gpu","ubuntu-22.04"],"ephemeral":true}"#)
+    try cluster.simulate("/control/runners/\(name)/status", #"{"status":"online"}"#)
+    #expect(try refreshed()["status"] == .string("active"))
+    try cluster.simulate("/control/runners/\(name)/job", #"{"action":"start"}"#)
+    #expect(try refreshed()["busy"] == .bool(true))
+    #expect(try cluster.curl(["-X", "DELETE"], runner, token: alice).problem == "409 RUNNER_BUSY")
+    try cluster.simulate("/control/runners/\(name)/job", #"{"action":"finish"}"#)
+    #expect(try refreshed()["status"] == .string("deleted"))
+
+    let lines = try cluster.auditLines()
+    #expect(
+      lines.prefix(2).map { $0["event_type"]?.string } == ["provision_requested", "provision"])
+    #expect(lines[1]["request_id"] == .string(requestID))
+    #expect(lines[1]["request_ip"] == .string("127.0.0.1"))
+    let ids = lines.compactMap { $0["id"]?.integer }
+    #expect(ids == ids.sorted() && Set(ids).count == lines.count)
+  }
+
+  @Test func `the shell's way gets the bare token`() throws {
+    let cluster = try Cluster()
+    let alice = try cluster.token("alice")
+    let answer = try cluster.post(
+      provisionPath, #"{"runner_name_prefix":"ci","labels":["gpu","ubuntu-22.04"]}"#,
+      token: alice, headers: ["Accept: text/plain"])
+    #expect(answer.status == 201)
+    #expect(answer.body.wholeMatch(of: /[A-Z0-9]{29}\n/) != nil)
+
+    let form = try cluster.curl(["-d", "{}"], provisionPath, token: alice)
+    #expect(form.problem == "415 UNSUPPORTED_MEDIA_TYPE")
+    #expect(form.body.contains("Content-Type: application/json"))
+  }
+
+  @Test func `two users cannot see each other's runners`() throws {
+    let cluster = try Cluster()
+    let alice = try cluster.token("alice")
+    let bob = try cluster.token("bob")
+    #expect(
+      try cluster.post(provisionPath, #"{"runner_name":"ci-1"}"#, token: alice).status == 201)
+    #expect(try cluster.get("/api/v1/runners/ci-1", token: alice).status == 200)
+    #expect(try cluster.get("/api/v1/runners/ci-1", token: bob).problem == "404 RUNNER_NOT_FOUND")
+    #expect(
+      try cluster.curl(["-X", "DELETE"], "/api/v1/runners/ci-1", token: bob).problem
+        == "404 RUNNER_NOT_FOUND")
+    #expect(try cluster.get("/api/v1/runners", token: bob).object["total"] == .integer(0))
+    #expect(try cluster.get("/api/v1/runners", token: alice).object["total"] == .integer(1))
+    #expect(try cluster.get("/api/v1/runners").problem == "401 UNAUTHENTICATED")
+  }
+
+  @Test func `thirty callers who want one name get one token`() throws {
+    let cluster = try Cluster()
+    let load = try cluster.startLoad(
+      30, provisionPath, token: cluster.token("alice"), body: #"{"runner_name":"ci-1"}"#,
+      parallel: 30)
+    #expect(load.statuses() == ["201": 1, "409": 29])
+    #expect(try cluster.state()["registration_tokens_issued"] == .integer(1))
+  }
+
+  @Test func `GitHub down is told with a time to wait, and nothing stays reserved`() throws {
+    let cluster = try Cluster()
+    let alice = try cluster.token("alice")
+    cluster.stopSimulator()
+    let refused = try cluster.post(provisionPath, #"{"runner_name":"ci-1"}"#, token: alice)
+    #expect(refused.problem == "503 GITHUB_UNAVAILABLE")
+    #expect(refused.header("Retry-After").flatMap { Int($0) } ?? 0 > 0)
+    let live = try database(cluster).read {
+      try Int.fetchOne($0.database, sql: "SELECT count(*) FROM runners WHERE status <> 'deleted'")
+    }
+    #expect(live == 0)
+    try cluster.startSimulator()
+    // The token is still good: its key is known, though a simulator that was started anew has others.
+    let isBack = try eventually(seconds: 10) {
+      try cluster.post(provisionPath, #"{"runner_name":"ci-1"}"#, token: alice).status == 201
+    }
+    #expect(isBack)
+  }
+
+  @Test func `the identity provider down is a 503 and not a 401`() throws {
+    let cluster = try Cluster(
+      settings: ["OIDC_JWKS_URL": "http://127.0.0.1:1/jwks"], readyPath: "/health")
+    let answer = try cluster.post(
+      provisionPath, #"{"runner_name":"ci-1"}"#, token: cluster.token("alice"))
+    #expect(answer.problem == "503 IDENTITY_PROVIDER_UNAVAILABLE")
+    #expect(answer.header("Retry-After") == "5")
+    let readiness = try cluster.get("/health/ready")
+    #expect(readiness.status == 503)
+    #expect(try readiness.object["checks"]?.object?["oidc_keys"] == .string("failed"))
+  }
+
+  @Test func `a worker killed before it answered leaves no lost and no double runner`() throws {
+    let cluster = try Cluster()
+    let alice = try cluster.token("alice")
+    try cluster.simulate(
+      "/control/faults",
+      #"{"method":"POST","path_contains":"registration-token","delay_ms":3000}"#)
+    let body = #"{"runner_name":"ci-1"}"#
+    let request = try cluster.startLoad(1, provisionPath, token: alice, body: body)
+    let database = try database(cluster)
+    func rows(_ condition: String) throws -> Int {
+      try database.read {
+        try Int.fetchOne($0.database, sql: "SELECT count(*) FROM runners WHERE \(condition)") ?? 0
+      }
+    }
+    let pending = "status = 'pending' AND credential_sha256 IS NULL"
+    #expect(
+      try eventually(seconds: 10) {
+        try rows(pending) == 1 && cluster.state()["faults_pending"] == .integer(0)
+      })
+    for worker in cluster.workers {
+      kill(worker.processIdentifier, SIGKILL)
+      worker.waitUntilExit()
+    }
+    cluster.forgetWorkers()
+    #expect(request.statuses() == ["502": 1])
+
+    try cluster.startWorker()
+    // The reservation holds the name until its deadline, and not longer.
+    #expect(try rows(pending) == 1)
+    #expect(
+      try cluster.post(provisionPath, body, token: alice).problem == "409 RUNNER_NAME_CONFLICT")
+    try database.write {
+      try $0.database.execute(
+        sql: "UPDATE runners SET pending_until = '2020-01-01T00:00:00.000Z'")
+    }
+    #expect(try cluster.post(provisionPath, body, token: alice).status == 201)
+    #expect(try rows("status <> 'deleted'") == 1)
+    #expect(try rows("deletion_reason = 'reservation_expired'") == 1)
+    let grants = try cluster.auditLines().filter { $0["event_type"] == .string("provision") }
+    #expect(grants.count == 1)
+    let integrity = try database.read {
+      try String.fetchOne($0.database, sql: "PRAGMA integrity_check")
+    }
+    #expect(integrity == "ok")
+  }
+
+  @Test func `workers that are replaced under load lose no request`() throws {
+    let cluster = try Cluster()
+    let alice = try cluster.token("alice")
+    let requests = 600
+    let load = try cluster.startLoad(
+      requests, provisionPath, token: alice, body: #"{"runner_name_prefix":"load"}"#)
+    for worker in cluster.workers {
+      usleep(200_000)
+      try cluster.startWorker()
+      #expect(load.isRunning, "the load must outlast the restarts for this to show anything")
+      worker.terminate()
+      #expect(eventually(seconds: 30) { !worker.isRunning })
+      #expect(worker.terminationStatus == 0)
+      #expect(worker.terminationReason == .exit)
+    }
+    #expect(load.statuses() == ["201": requests])
+    #expect(try cluster.get("/api/v1/runners?limit=1", token: alice).object["total"]
+      == .integer(Int64(requests)))
+    let grants = try cluster.auditLines().filter { $0["event_type"] == .string("provision") }
+    #expect(Set(grants.compactMap { $0["runner_id"]?.string }).count == requests)
+    #expect(
+      try cluster.state()["registration_tokens_issued"] == .integer(Int64(requests)))
+  }
+
+  @Test func `a silent connection does not keep a worker from ending`() throws {
+    let cluster = try Cluster()
+    let silent = try (0..<20).map { _ in try UnixConnection(cluster.directory.file("fcgi.sock")) }
+    // It still serves, though more connections are silent than it has threads.
+    #expect(try cluster.get("/health").status == 200)
+    for worker in cluster.workers { worker.terminate() }
+    for worker in cluster.workers {
+      #expect(eventually(seconds: 10) { !worker.isRunning })
+      #expect(worker.terminationStatus == 0)
+    }
+    withExtendedLifetime(silent) {}
+  }
+
+  @Test func `what nginx lets through is judged by the service, and the rest by nginx`() throws {
+    let cluster = try Cluster()
+    let alice = try cluster.token("alice")
+    let big = #"{"runner_name":"\#(String(repeating: "x", count: 70_000))"}"#
+    let file = cluster.directory.file("big.json")
+    try big.write(toFile: file, atomically: true, encoding: .utf8)
+    let tooLarge = try cluster.curl(
+      ["--data-binary", "@" + file], provisionPath, token: alice,
+      headers: ["Content-Type: application/json"])
+    #expect(tooLarge.problem == "413 BODY_TOO_LARGE")
+
+    let chunked = try cluster.post(
+      provisionPath, #"{"runner_name":"chunked"}"#, token: alice,
+      headers: ["Transfer-Encoding: chunked"])
+    #expect(chunked.status == 201)
+
+    let head = try cluster.curl(["--head"], "/health")
+    #expect(head.status == 200)
+    #expect(head.body.isEmpty)
+
+    for path in ["/api/v1/%72unners", "//health", "/health/../health", "/health%2f"] {
+      let answer = try cluster.get(path, token: alice)
+      #expect(answer.problem == "400 BAD_REQUEST", "\(path)")
+    }
+    let method = try cluster.curl(["-X", "PUT"], "/health")
+    #expect(method.problem == "405 METHOD_NOT_ALLOWED")
+    #expect(method.header("Allow") == "GET, HEAD")
+
+    let twoTokens = try cluster.curl(
+      [], "/api/v1/auth/me", headers: ["Authorization: Bearer a", "Authorization: Bearer b"])
+    #expect(twoTokens.status == 400)
+  }
+
+  @Test func `what a client says about its address or its tools cannot mislead the audit log`() throws {
+    let cluster = try Cluster()
+    let answer = try cluster.post(
+      provisionPath, #"{"runner_name":"ci-1"}"#, token: cluster.token("alice"),
+      headers: [
+        "X-Forwarded-For: 203.0.113.9", "X-Real-IP: 203.0.113.9", "Forwarded: for=203.0.113.9",
+        "User-Agent: \u{1B}[2J\u{202E}evil", "Proxy: http://203.0.113.9",
+      ])
+    #expect(answer.status == 201)
+    let bytes = try Data(
+      contentsOf: URL(fileURLWithPath: cluster.directory.file("audit.jsonl")))
+    #expect(bytes.range(of: Data("203.0.113.9".utf8)) == nil)
+    #expect(bytes.allSatisfy { $0 == 0x0A || (0x20..<0x7F).contains($0) })
+    #expect(try cluster.auditLines()[1]["user_agent"] == .string("\u{1B}[2J\u{202E}evil"))
+  }
+
+  @Test func `without workers nginx answers in the service's form`() throws {
+    let cluster = try Cluster()
+    cluster.stopSimulator()
+    for worker in cluster.workers {
+      worker.terminate()
+      worker.waitUntilExit()
+    }
+    unlink(cluster.directory.file("fcgi.sock"))
+    let answer = try cluster.get("/health")
+    #expect(answer.status == 502)
+    #expect(answer.header("Content-Type") == "application/problem+json")
+    #expect(answer.header("Retry-After") != nil)
+  }
+}
+
+/// A connection to a unix socket that says nothing.
+final class UnixConnection {
+  private let descriptor: Int32
+
+  init(_ path: String) throws {
+    descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+    let connected = withUnsafePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0
+      }
+    }
+    try #require(connected)
+  }
+
+  deinit {
+    close(descriptor)
+  }
+}

@@ -1,0 +1,103 @@
+import Concurrency
+import Dispatch
+import Foundation
+import Testing
+
+@testable import FastCGI
+
+extension FastCGITests {
+  /// What happens at the edges that a pool does not reach in a test: no room for another connection.
+  struct ConnectionSetTests {
+    private static let deadlines = ConnectionSet.Deadlines(
+      idle: .seconds(60), reading: .seconds(60), writing: .seconds(60))
+
+    @Test func `at capacity the connection that has been silent longest makes room`() throws {
+      try withSet(capacity: 2) { set, path in
+        let taken = Locked<[Int32]>([])
+        let worker = startThread {
+          while let connection = set.next() {
+            taken.withLock { $0.append(connection.descriptor) }
+            set.close(connection)
+          }
+        }
+        let first = try Client(path: path)
+        let second = try Client(path: path)
+        let third = try Client(path: path)
+        #expect(try first.readToEnd().isEmpty)
+        for client in [second, third] { client.send(Record.begin()) }
+        #expect(eventually { taken.withLock { $0.count } == 2 })
+        set.drain()
+        set.finish()
+        worker.wait()
+      }
+    }
+
+    @Test func `at capacity with no silent connection the next one waits its turn`() throws {
+      try withSet(capacity: 1) { set, path in
+        let first = try Client(path: path)
+        first.send(Record.begin())
+        let held = try #require(set.next())
+        let second = try Client(path: path)
+        second.send(Record.begin())
+        let isTaken = Locked(false)
+        let worker = startThread {
+          guard let connection = set.next() else { return }
+          isTaken.withLock { $0 = true }
+          set.close(connection)
+        }
+        usleep(200_000)
+        #expect(!isTaken.withLock { $0 })
+        set.close(held)
+        #expect(eventually { isTaken.withLock { $0 } })
+        worker.wait()
+        #expect(try second.readToEnd().isEmpty)
+      }
+    }
+
+    @Test func `a connection whose request has arrived does not make room`() throws {
+      try withSet(capacity: 2) { set, path in
+        let early = try Client(path: path)
+        let busy = try Client(path: path)
+        busy.send(Record.begin())
+        // Takes in the silent connection on its way.
+        let held = try #require(set.next())
+        let late = try Client(path: path)
+        late.send(Record.begin())
+        early.send(Record.begin())
+        let served = Locked(0)
+        let worker = startThread {
+          while let connection = set.next() {
+            served.withLock { $0 += 1 }
+            set.close(connection)
+          }
+        }
+        #expect(eventually { served.withLock { $0 } == 2 })
+        set.close(held)
+        set.drain()
+        set.finish()
+        worker.wait()
+      }
+    }
+
+    @Test func `a set that has finished gives out nothing`() throws {
+      try withSet(capacity: 4) { set, path in
+        set.drain()
+        set.finish()
+        #expect(set.next() == nil)
+        #expect(set.next() == nil)
+      }
+    }
+
+    private func withSet(capacity: Int, _ body: (ConnectionSet, String) throws -> Void) throws {
+      let path = "/tmp/fastcgi-set-\(UUID().uuidString).sock"
+      let listener = try ListenSocket.bound(to: path)
+      defer {
+        close(listener.descriptor)
+        unlink(path)
+      }
+      let set = try ConnectionSet(
+        listener: listener.descriptor, capacity: capacity, deadlines: Self.deadlines)
+      try body(set, path)
+    }
+  }
+}
