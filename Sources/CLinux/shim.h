@@ -7,8 +7,10 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
-// sys/socket.h declares it for _GNU_SOURCE only.
+// Their headers declare these for _GNU_SOURCE only.
 extern int accept4(int socket, struct sockaddr *address, socklen_t *size, int flags);
+extern int memfd_create(const char *name, unsigned int flags);
+static const unsigned int shim_memfd_cloexec = 1;
 
 // In C these are enumerations and unsigned macros of mixed types.
 static const uint32_t shim_epollin = EPOLLIN;

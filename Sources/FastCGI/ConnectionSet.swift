@@ -3,24 +3,45 @@ import Concurrency
 import Glibc
 
 /// The listener and every open connection of a process. The pool's threads wait on it together, so that a connection
-/// without a request costs a descriptor and not a thread.
+/// costs a descriptor until its request is there, and a thread only then.
 ///
-/// A connection belongs either to the set (`waiting` in epoll, one-shot) or to the one thread that claimed it. Only the
-/// set closes descriptors, and only under its lock: otherwise a deadline could hit a number that has since been given
-/// to somebody else.
+/// A connection belongs either to the set, waiting in epoll (one-shot), or to the one thread that claimed it. Only the set
+/// closes descriptors, and only under its lock: otherwise a deadline could hit a number that has since been given to
+/// somebody else.
 final class ConnectionSet: Sendable {
-  /// A connection in the hands of one thread.
-  struct Connection {
+  /// A connection and what has arrived on it. Only the thread that has claimed it reads; the lock hands it over.
+  final class Connection: @unchecked Sendable {
     let descriptor: Int32
     fileprivate let serial: UInt32
+    fileprivate(set) var reader: RequestReader
+
+    fileprivate init(descriptor: Int32, serial: UInt32, bodyLimit: Int) {
+      self.descriptor = descriptor
+      self.serial = serial
+      reader = RequestReader(bodyLimit: bodyLimit)
+    }
+
+    /// Reads what has arrived, without waiting for more.
+    fileprivate func receive() -> RequestReader.Progress {
+      withUnsafeTemporaryAllocation(byteCount: 16_384, alignment: 1) { buffer in
+        while true {
+          let count = recv(descriptor, buffer.baseAddress, buffer.count, Int32(MSG_DONTWAIT))
+          if count < 0, errno == EINTR { continue }
+          if count < 0, errno == EAGAIN { return .incomplete }
+          guard count > 0 else { return .refused }
+          let progress = reader.take(buffer.prefix(count))
+          guard case .incomplete = progress else { return progress }
+        }
+      }
+    }
   }
 
-  /// What a claimed connection is busy with, as far as deadlines go.
+  /// What a connection is about, as far as deadlines go.
   enum Phase {
-    /// In epoll, not readable yet.
-    case waiting
-    /// A thread reads the request.
-    case reading
+    /// Nothing of a request has arrived.
+    case silent
+    /// Part of a request has.
+    case arriving
     /// The application works on the answer; its own deadlines hold.
     case handling
     /// A thread writes the answer.
@@ -37,9 +58,11 @@ final class ConnectionSet: Sendable {
   }
 
   private struct Entry {
-    let serial: UInt32
-    var phase: Phase
-    var since: ContinuousClock.Instant
+    let connection: Connection
+    /// Whether a thread has it. Otherwise it waits in epoll.
+    var isClaimed = true
+    var phase = Phase.silent
+    var since = ContinuousClock.now
   }
 
   private struct State {
@@ -49,23 +72,27 @@ final class ConnectionSet: Sendable {
     var isDraining = false
     var isFinished = false
 
-    var hasWaiting: Bool { entries.values.contains { $0.phase == .waiting } }
+    var hasWaiting: Bool { entries.values.contains { !$0.isClaimed } }
   }
 
   private let listener: Int32
   private let epoll: Int32
   private let wakeUp: Int32
   private let capacity: Int
+  private let bodyLimit: Int
   private let deadlines: Deadlines
   private let state = Locked(State())
 
   private static let listenerTag: UInt64 = .max
   private static let wakeUpTag: UInt64 = .max - 1
 
-  /// `capacity`: how many connections may be open at a time.
-  init(listener: Int32, capacity: Int, deadlines: Deadlines) throws {
+  /// - Parameters:
+  ///   - capacity: how many connections may be open at a time.
+  ///   - bodyLimit: how many bytes of a body are read at most.
+  init(listener: Int32, capacity: Int, bodyLimit: Int, deadlines: Deadlines) throws {
     self.listener = listener
     self.capacity = capacity
+    self.bodyLimit = bodyLimit
     self.deadlines = deadlines
     epoll = epoll_create1(shim_epoll_cloexec)
     guard epoll >= 0 else { throw SystemCallError("epoll_create1") }
@@ -83,7 +110,7 @@ final class ConnectionSet: Sendable {
 
   // MARK: - For the pool's threads
 
-  /// Waits for a connection that has something to read and hands it to the caller, who must `close` it in the end.
+  /// Waits for a connection on which a request is complete and hands it to the caller, who must `close` it in the end.
   /// Returns nil once the set is drained.
   func next() -> Connection? {
     while true {
@@ -97,9 +124,9 @@ final class ConnectionSet: Sendable {
       case Self.wakeUpTag:
         if state.withLock({ $0.isFinished && !$0.hasWaiting }) { return nil }
       case Self.listenerTag:
-        if let connection = accept(), isReadable(connection) { return connection }
+        if let connection = accept(), hasRequest(connection) { return connection }
       case let tag:
-        if let connection = claim(tag), isReadable(connection) { return connection }
+        if let connection = claim(tag), hasRequest(connection) { return connection }
       }
     }
   }
@@ -122,15 +149,18 @@ final class ConnectionSet: Sendable {
 
   // MARK: - For the control thread
 
-  /// Ends connections that outstayed their deadline. A thread that reads or writes one sees its end and lets go.
+  /// Ends connections that outstayed their deadline. A thread that writes to one sees its end and lets go.
   func sweep(now: ContinuousClock.Instant = .now) {
     state.withLock { state in
       for (descriptor, entry) in state.entries {
         let age = now - entry.since
         switch entry.phase {
-        case .waiting where age > deadlines.idle: removeIfSilent(descriptor, from: &state)
-        case .reading where age > deadlines.reading: shutdown(descriptor, Int32(SHUT_RDWR))
-        case .writing where age > deadlines.writing: shutdown(descriptor, Int32(SHUT_RDWR))
+        case .silent where !entry.isClaimed && age > deadlines.idle:
+          removeIfNothingWaits(descriptor, from: &state)
+        case .arriving where !entry.isClaimed && age > deadlines.reading:
+          remove(descriptor, from: &state)
+        case .writing where age > deadlines.writing:
+          shutdown(descriptor, Int32(SHUT_RDWR))
         default: break
         }
       }
@@ -169,8 +199,8 @@ final class ConnectionSet: Sendable {
   func finish() {
     state.withLock { state in
       state.isFinished = true
-      for (descriptor, entry) in state.entries where entry.phase == .waiting {
-        removeIfSilent(descriptor, from: &state)
+      for (descriptor, entry) in state.entries where !entry.isClaimed {
+        removeIfNothingWaits(descriptor, from: &state)
       }
     }
     // Never read, so that every thread sees it, in turn with the connections that are left.
@@ -189,9 +219,10 @@ final class ConnectionSet: Sendable {
         if [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(errno) { park(&state) }
         return nil
       }
-      let connection = Connection(descriptor: descriptor, serial: state.nextSerial)
+      let connection = Connection(
+        descriptor: descriptor, serial: state.nextSerial, bodyLimit: bodyLimit)
       state.nextSerial &+= 1
-      state.entries[descriptor] = Entry(serial: connection.serial, phase: .reading, since: .now)
+      state.entries[descriptor] = Entry(connection: connection)
       return connection
     }
   }
@@ -200,9 +231,9 @@ final class ConnectionSet: Sendable {
   /// waits in the kernel's backlog.
   private func makeRoom(in state: inout State) -> Bool {
     guard state.entries.count >= capacity else { return true }
-    let waiting = state.entries.filter { $0.value.phase == .waiting }
+    let waiting = state.entries.filter { !$0.value.isClaimed }
     guard let oldest = waiting.min(by: { $0.value.since < $1.value.since }),
-      removeIfSilent(oldest.key, from: &state)
+      removeIfNothingWaits(oldest.key, from: &state)
     else {
       park(&state)
       return false
@@ -220,20 +251,20 @@ final class ConnectionSet: Sendable {
     let descriptor = Int32(truncatingIfNeeded: tag & 0xFFFF_FFFF)
     let serial = UInt32(truncatingIfNeeded: tag >> 32)
     return state.withLock { (state: inout State) -> Connection? in
-      guard let entry = state.entries[descriptor], entry.serial == serial, entry.phase == .waiting
+      guard let entry = state.entries[descriptor], entry.connection.serial == serial,
+        !entry.isClaimed
       else { return nil }
-      state.entries[descriptor] = Entry(serial: serial, phase: .reading, since: .now)
-      return Connection(descriptor: descriptor, serial: serial)
+      state.entries[descriptor]?.isClaimed = true
+      return entry.connection
     }
   }
 
-  /// Whether a request begins on this connection. Otherwise it is put (back) into epoll, or ended.
-  private func isReadable(_ connection: Connection) -> Bool {
-    switch RecordHeader.peek(connection.descriptor) {
-    case .beginRequest: return true
-    case .nothingYet:
-      if wait(for: connection) { return false }
-    case .foreign: break
+  /// Reads on. Returns whether the request is complete; otherwise the connection is put (back) into epoll, or ended.
+  private func hasRequest(_ connection: Connection) -> Bool {
+    switch connection.receive() {
+    case .complete: return true
+    case .incomplete where wait(for: connection): return false
+    case .incomplete, .refused: break
     }
     close(connection)
     return false
@@ -242,22 +273,26 @@ final class ConnectionSet: Sendable {
   private func wait(for connection: Connection) -> Bool {
     state.withLock { state in
       guard !state.isFinished else { return false }
+      if !connection.reader.isEmpty, state.entries[connection.descriptor]?.phase == .silent {
+        state.entries[connection.descriptor]?.phase = .arriving
+        state.entries[connection.descriptor]?.since = .now
+      }
+      state.entries[connection.descriptor]?.isClaimed = false
       let tag = UInt64(connection.serial) << 32 | UInt64(connection.descriptor)
       let events = shim_epollin | shim_epolloneshot
-      // Known already where it had been reported and turned out to have nothing to read.
-      guard
-        control(EPOLL_CTL_ADD, connection.descriptor, events, tag)
-          || errno == EEXIST && control(EPOLL_CTL_MOD, connection.descriptor, events, tag)
-      else { return false }
-      state.entries[connection.descriptor]?.phase = .waiting
-      return true
+      // Known already where it has been reported before.
+      return control(EPOLL_CTL_ADD, connection.descriptor, events, tag)
+        || errno == EEXIST && control(EPOLL_CTL_MOD, connection.descriptor, events, tag)
     }
   }
 
-  /// Ends a connection that waits, unless its request has arrived and only lacks a thread.
+  /// Ends a connection that waits, unless something has arrived on it and only lacks a thread.
   @discardableResult
-  private func removeIfSilent(_ descriptor: Int32, from state: inout State) -> Bool {
-    guard RecordHeader.peek(descriptor) != .beginRequest else { return false }
+  private func removeIfNothingWaits(_ descriptor: Int32, from state: inout State) -> Bool {
+    var byte: UInt8 = 0
+    guard recv(descriptor, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT)) <= 0 else {
+      return false
+    }
     remove(descriptor, from: &state)
     return true
   }

@@ -1,6 +1,6 @@
 /// The application behind a worker pool. Its methods are called from many threads at once.
 public protocol RequestHandler: Sendable {
-  /// How many bytes of body this request may have.
+  /// How many bytes of body this request may have; no more than `WorkerPool.Options.bodyLimit`.
   func bodyLimit(for parameters: Parameters) -> Int
 
   /// Answers a request. There is no way to throw: an application turns its errors into answers.
@@ -11,7 +11,7 @@ public protocol RequestHandler: Sendable {
 }
 
 extension RequestHandler {
-  public func bodyLimit(for parameters: Parameters) -> Int { 64 * 1024 }
+  public func bodyLimit(for parameters: Parameters) -> Int { WorkerPool.Options.defaultBodyLimit }
 
   public func didNotDeliver(_ response: Response, to request: Request) {}
 }

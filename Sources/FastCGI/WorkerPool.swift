@@ -10,7 +10,11 @@ public final class WorkerPool: Sendable {
   public struct Options: Sendable {
     /// Requests that can be in flight at a time. At least 1.
     public var threads = 16
-    /// How long one read or write on a connection may take.
+    /// How many bytes of body are read for any request; the handler may allow less.
+    public var bodyLimit = Self.defaultBodyLimit
+    /// 64 KiB.
+    public static let defaultBodyLimit = 65_536
+    /// How long one write on a connection may take.
     public var socketTimeout: Duration = .seconds(5)
     /// How long a connection may stay silent before its request.
     public var idleTimeout: Duration = .seconds(10)
@@ -56,16 +60,16 @@ public final class WorkerPool: Sendable {
     let deadlines = ConnectionSet.Deadlines(
       idle: options.idleTimeout, reading: options.readingTimeout, writing: options.writingTimeout)
     connections = try ConnectionSet(
-      listener: listener.descriptor, capacity: Self.connectionCapacity(), deadlines: deadlines)
+      listener: listener.descriptor, capacity: Self.connectionCapacity(),
+      bodyLimit: options.bodyLimit, deadlines: deadlines)
     runningThreads = Locked(0)
   }
 
-  /// A connection takes two descriptors while its request is served.
   private static func connectionCapacity() -> Int {
     var limit = rlimit()
     guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 256 }
     let descriptors = Int(clamping: limit.rlim_cur)
-    return max(1, min(65_536, descriptors - reservedDescriptors) / 2)
+    return max(1, min(65_536, descriptors - reservedDescriptors))
   }
 
   /// Blocks the signals that `run` waits for, in this thread and in those that it will start. Call it before the process
@@ -187,22 +191,24 @@ public final class WorkerPool: Sendable {
   }
 
   private func serve(_ connection: ConnectionSet.Connection, _ exchange: Exchange) {
-    limitSocket(connection.descriptor)
-    guard let parameters = exchange.begin(connection.descriptor) else { return }
-    let body = exchange.body(
-      announced: parameters["CONTENT_LENGTH"], limit: handler.bodyLimit(for: parameters))
-    let request = Request(parameters: parameters, body: body)
     connections.enter(.handling, connection)
+    guard let parameters = exchange.begin(connection.reader, on: connection.descriptor) else {
+      return
+    }
+    let body = Request.Body(
+      connection.reader, announced: parameters["CONTENT_LENGTH"],
+      limit: handler.bodyLimit(for: parameters))
+    let request = Request(parameters: parameters, body: body)
     let response = handler.respond(to: request)
+    limitWriting(connection.descriptor)
     connections.enter(.writing, connection)
     if !exchange.finish(with: response) { handler.didNotDeliver(response, to: request) }
   }
 
-  private func limitSocket(_ descriptor: Int32) {
+  private func limitWriting(_ descriptor: Int32) {
     let (seconds, attoseconds) = options.socketTimeout.components
     var timeout = timeval(tv_sec: Int(seconds), tv_usec: Int(attoseconds / 1_000_000_000_000))
     let size = socklen_t(MemoryLayout<timeval>.size)
-    setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, size)
     setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &timeout, size)
   }
 }

@@ -24,7 +24,7 @@ extension FastCGITests {
         let second = try Client(path: path)
         let third = try Client(path: path)
         #expect(try first.readToEnd().isEmpty)
-        for client in [second, third] { client.send(Record.begin()) }
+        for client in [second, third] { client.send(Record.get()) }
         #expect(eventually { taken.withLock { $0.count } == 2 })
         set.drain()
         set.finish()
@@ -35,10 +35,10 @@ extension FastCGITests {
     @Test func `at capacity with no silent connection the next one waits its turn`() throws {
       try withSet(capacity: 1) { set, path in
         let first = try Client(path: path)
-        first.send(Record.begin())
+        first.send(Record.get())
         let held = try #require(set.next())
         let second = try Client(path: path)
-        second.send(Record.begin())
+        second.send(Record.get())
         let isTaken = Locked(false)
         let worker = startThread {
           guard let connection = set.next() else { return }
@@ -58,12 +58,12 @@ extension FastCGITests {
       try withSet(capacity: 2) { set, path in
         let early = try Client(path: path)
         let busy = try Client(path: path)
-        busy.send(Record.begin())
+        busy.send(Record.get())
         // Takes in the silent connection on its way.
         let held = try #require(set.next())
         let late = try Client(path: path)
-        late.send(Record.begin())
-        early.send(Record.begin())
+        late.send(Record.get())
+        early.send(Record.get())
         let served = Locked(0)
         let worker = startThread {
           while let connection = set.next() {
@@ -96,7 +96,8 @@ extension FastCGITests {
         unlink(path)
       }
       let set = try ConnectionSet(
-        listener: listener.descriptor, capacity: capacity, deadlines: Self.deadlines)
+        listener: listener.descriptor, capacity: capacity, bodyLimit: 65_536,
+        deadlines: Self.deadlines)
       try body(set, path)
     }
   }

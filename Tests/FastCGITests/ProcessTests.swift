@@ -29,25 +29,6 @@ extension FastCGITests {
         #expect(pool.drain() == .drained)
       }
     }
-
-    /// libfcgi 2.4.2 writes its answer to the fourth FCGI_MAX_CONNS over its stack. The first record of a connection is
-    /// checked, the later ones are libfcgi's own. Whoever may connect to the socket can end the process in this way.
-    @Test func `values asked for in the middle of a request do no harm`() async {
-      await withKnownIssue {
-        await #expect(processExitsWith: .success) {
-          // The expected death should not wait for a backtrace.
-          for number in [SIGABRT, SIGSEGV, SIGBUS] { signal(number, SIG_DFL) }
-          let pool = try TestPool()
-          let values = Record.encode(
-            Record.getValues, Record.pairs(Array(repeating: ("FCGI_MAX_CONNS", ""), count: 4)),
-            id: 0)
-          _ = try pool.exchange(
-            Record.begin() + values + Record.stream(Record.params, [])
-              + Record.stream(Record.stdin, []))
-          #expect(try pool.isAlive())
-        }
-      }
-    }
   }
 }
 

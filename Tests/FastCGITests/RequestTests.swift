@@ -117,14 +117,14 @@ extension FastCGITests {
 
     @Test func `long parameters and many of them arrive whole`() throws {
       try withPool { pool throws in
-        let long = String(repeating: "x", count: 300_000)
-        let many = (0..<2_000).map { ("NAME_\($0)", "value \($0)") }
+        let long = String(repeating: "x", count: 20_000)
+        let many = (0..<500).map { ("NAME_\($0)", "value \($0)") }
         let answer = try pool.exchange(Record.request([("LONG", long), (long, "name")] + many))
         #expect(answer.status == "Status: 200 OK")
         let parameters = try #require(pool.handler.requests.withLock { $0.first?.parameters })
         #expect(parameters["LONG"] == long)
         #expect(parameters[long] == "name")
-        #expect(parameters["NAME_1999"] == "value 1999")
+        #expect(parameters["NAME_499"] == "value 499")
       }
     }
 
