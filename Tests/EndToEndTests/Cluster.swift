@@ -253,7 +253,8 @@ final class Cluster {
   func state() throws -> JSONObject {
     let output = try Program.run(
       "/usr/bin/curl", ["-fsS", "http://127.0.0.1:\(simulatorPort)/control/state"])
-    return try #require(try JSONValue(parsing: Array(output), limits: .init(values: 100_000)).object)
+    return try #require(
+      try JSONValue(parsing: Array(output), limits: .init(values: 100_000)).object)
   }
 
   func token(_ subject: String) throws -> String {

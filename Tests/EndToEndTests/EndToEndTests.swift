@@ -185,8 +185,9 @@ import Testing
       #expect(worker.terminationReason == .exit)
     }
     #expect(load.statuses() == ["201": requests])
-    #expect(try cluster.get("/api/v1/runners?limit=1", token: alice).object["total"]
-      == .integer(Int64(requests)))
+    #expect(
+      try cluster.get("/api/v1/runners?limit=1", token: alice).object["total"]
+        == .integer(Int64(requests)))
     let grants = try cluster.auditLines().filter { $0["event_type"] == .string("provision") }
     #expect(Set(grants.compactMap { $0["runner_id"]?.string }).count == requests)
     #expect(
@@ -239,7 +240,9 @@ import Testing
     #expect(twoTokens.status == 400)
   }
 
-  @Test func `what a client says about its address or its tools cannot mislead the audit log`() throws {
+  @Test func `what a client says about its address or its tools cannot mislead the audit log`()
+    throws
+  {
     let cluster = try Cluster()
     let answer = try cluster.post(
       provisionPath, #"{"runner_name":"ci-1"}"#, token: cluster.token("alice"),

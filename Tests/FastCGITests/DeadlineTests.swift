@@ -30,7 +30,7 @@ extension FastCGITests {
         let client = try pool.connect()
         usleep(100_000)
         client.send(Record.get())
-        #expect(try client.readToEnd().status == "Status: 200")
+        #expect(try client.readToEnd().status == "Status: 200 OK")
       }
     }
 
@@ -118,8 +118,8 @@ extension FastCGITests {
         let slow = try pool.connect()
         slow.send(Record.get("/slow"))
         early.send(Record.get("/early"))
-        #expect(try early.readToEnd().status == "Status: 200")
-        #expect(try slow.readToEnd().status == "Status: 200")
+        #expect(try early.readToEnd().status == "Status: 200 OK")
+        #expect(try slow.readToEnd().status == "Status: 200 OK")
       }
     }
   }

@@ -37,7 +37,7 @@ extension FastCGITests {
       for client in clients { client.send(Record.get()) }
       #expect(eventually { handler.requestCount == 8 })
       #expect(pool.pool.drain() == .drained)
-      for client in clients { #expect(try client.readToEnd().status == "Status: 200") }
+      for client in clients { #expect(try client.readToEnd().status == "Status: 200 OK") }
     }
 
     /// Some wait in the pool, some in the listener's backlog, and all for longer than the grace for silent connections.
@@ -53,7 +53,7 @@ extension FastCGITests {
       let late = try (0..<6).map { _ in try pool.connect() }
       for client in late { client.send(Record.get()) }
       #expect(pool.pool.drain() == .drained)
-      for client in early + late { #expect(try client.readToEnd().status == "Status: 200") }
+      for client in early + late { #expect(try client.readToEnd().status == "Status: 200 OK") }
       #expect(handler.requestCount == 12)
     }
 
@@ -71,7 +71,7 @@ extension FastCGITests {
       // The path goes first, so the drain has begun.
       #expect(eventually { access(pool.path, F_OK) == -1 })
       for client in clients { client.send(Record.get()) }
-      for client in clients { #expect(try client.readToEnd().status == "Status: 200") }
+      for client in clients { #expect(try client.readToEnd().status == "Status: 200 OK") }
       drain.wait()
       #expect(outcome.withLock { $0 } == .drained)
     }
@@ -91,7 +91,7 @@ extension FastCGITests {
       #expect(pool.pool.drain() == .abandoned(requests: 2))
       // The threads are still there and let go when they can.
       gate.withLock { $0 = true }
-      for client in clients { #expect(try client.readToEnd().status == "Status: 200") }
+      for client in clients { #expect(try client.readToEnd().status == "Status: 200 OK") }
       #expect(try eventually { try pool.openSockets() == 1 })
     }
 

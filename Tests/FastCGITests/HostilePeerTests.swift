@@ -105,7 +105,7 @@ extension FastCGITests {
             #expect(requests.map(\.body) == [.malformed], "cut after \(end) bytes")
           }
         }
-        #expect(try pool.exchange(whole).status == "Status: 200")
+        #expect(try pool.exchange(whole).status == "Status: 200 OK")
       }
     }
 
@@ -114,7 +114,7 @@ extension FastCGITests {
         let answer = try pool.exchange(
           Record.begin() + Record.stream(Record.params, Record.pairs([("CONTENT_LENGTH", "3")]))
             + Record.encode(Record.stdin, [1, 2]) + Record.encode(Record.abortRequest))
-        #expect(answer.status == "Status: 400")
+        #expect(answer.status == "Status: 400 Bad Request")
         #expect(pool.handler.requests.withLock { $0.map(\.body) } == [.malformed])
         #expect(try pool.isAlive())
       }
@@ -130,7 +130,7 @@ extension FastCGITests {
             Record.request(
               [("REQUEST_URI", "/outer"), ("CONTENT_LENGTH", String(body.count))], body: body,
               keepConnection: true))
-          #expect(answer.status == "Status: 413")
+          #expect(answer.status == "Status: 413 Content Too Large")
         }
         let uris = pool.handler.requests.withLock { $0.map(\.parameters.requestURI) }
         #expect(uris == Array(repeating: "/outer", count: 6))
@@ -153,7 +153,7 @@ extension FastCGITests {
         let answer = try pool.exchange(
           Record.begin() + other + Record.stream(Record.params, Record.pairs([("A", "b")]))
             + Record.encode(Record.stdin, [1, 2, 3], id: 9) + Record.encode(Record.stdin))
-        #expect(answer.status == "Status: 200")
+        #expect(answer.status == "Status: 200 OK")
         let request = try #require(pool.handler.requests.withLock { $0.first })
         #expect(request.parameters["REMOTE_USER"] == nil)
         #expect(request.body == .complete([]))
@@ -174,7 +174,7 @@ extension FastCGITests {
         gate.withLock { $0 = true }
         #expect(eventually { handler.undelivered.withLock { $0.map(\.status) } == [201] })
 
-        #expect(try pool.exchange(Record.get()).status == "Status: 201")
+        #expect(try pool.exchange(Record.get()).status == "Status: 201 Created")
         #expect(handler.undelivered.withLock { $0.count } == 1)
       }
     }

@@ -18,7 +18,7 @@ extension FastCGITests {
               client.send(Record.get())
               return try client.readToEnd()
             }()
-            if answer?.status != "Status: 200" { failures.withLock { $0 += 1 } }
+            if answer?.status != "Status: 200 OK" { failures.withLock { $0 += 1 } }
           }
         }
         #expect(failures.withLock { $0 } == 0)
@@ -48,7 +48,7 @@ extension FastCGITests {
             case 5: client.send(Record.get())
             default:
               client.send(Record.get())
-              if (try? client.readToEnd().status) != "Status: 200" {
+              if (try? client.readToEnd().status) != "Status: 200 OK" {
                 failures.withLock { $0 += 1 }
               }
             }

@@ -10,7 +10,7 @@ extension FastCGITests {
       try withPool { pool throws in
         let answer = try pool.exchange(
           Record.request([("REQUEST_METHOD", "GET"), ("REQUEST_URI", "/a?b=c")]))
-        #expect(answer.status == "Status: 200")
+        #expect(answer.status == "Status: 200 OK")
         let request = try #require(pool.handler.requests.withLock { $0.first })
         #expect(request.parameters.method == "GET")
         #expect(request.parameters.requestURI == "/a?b=c")
@@ -23,7 +23,7 @@ extension FastCGITests {
       try withPool { pool throws in
         let body = (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 31) }
         let answer = try pool.exchange(Record.post(body))
-        #expect(answer.status == "Status: 200")
+        #expect(answer.status == "Status: 200 OK")
         #expect(answer.body == body)
       }
     }
@@ -46,7 +46,8 @@ extension FastCGITests {
       try withPool(handler: TestHandler(limit: 1000)) { pool throws in
         let atLimit = [UInt8](repeating: 1, count: 1000)
         #expect(try pool.exchange(Record.post(atLimit)).body == atLimit)
-        #expect(try pool.exchange(Record.post(atLimit + [1])).status == "Status: 413")
+        #expect(
+          try pool.exchange(Record.post(atLimit + [1])).status == "Status: 413 Content Too Large")
         let bodies = pool.handler.requests.withLock { $0.map(\.body) }
         #expect(bodies == [.complete(atLimit), .tooLarge(limit: 1000)])
       }
@@ -80,8 +81,8 @@ extension FastCGITests {
     @Test func `a body that nobody announced is refused`() throws {
       try withPool { pool throws in
         let answer = try pool.exchange(Record.request([], body: [1]))
-        #expect(answer.status == "Status: 400")
-        #expect(try pool.exchange(Record.request([])).status == "Status: 200")
+        #expect(answer.status == "Status: 400 Bad Request")
+        #expect(try pool.exchange(Record.request([])).status == "Status: 200 OK")
       }
     }
 
@@ -106,7 +107,7 @@ extension FastCGITests {
           + Record.pair([0xC3], [0x78]) + Record.pair(Array("Z".utf8), [0xED, 0xA0, 0x80])
         let answer = try pool.exchange(
           Record.begin() + Record.stream(Record.params, pairs) + Record.stream(Record.stdin, []))
-        #expect(answer.status == "Status: 200")
+        #expect(answer.status == "Status: 200 OK")
         let parameters = try #require(pool.handler.requests.withLock { $0.first?.parameters })
         #expect(parameters["HTTP_USER_AGENT"] == "a\u{FFFD}b\u{1}\u{1B}")
         #expect(parameters["\u{FFFD}"] == "x")
@@ -119,7 +120,7 @@ extension FastCGITests {
         let long = String(repeating: "x", count: 300_000)
         let many = (0..<2_000).map { ("NAME_\($0)", "value \($0)") }
         let answer = try pool.exchange(Record.request([("LONG", long), (long, "name")] + many))
-        #expect(answer.status == "Status: 200")
+        #expect(answer.status == "Status: 200 OK")
         let parameters = try #require(pool.handler.requests.withLock { $0.first?.parameters })
         #expect(parameters["LONG"] == long)
         #expect(parameters[long] == "name")
@@ -131,7 +132,7 @@ extension FastCGITests {
       try withPool { pool throws in
         let answer = try pool.exchange(
           Record.request([("A", "b\u{0}c"), ("D\u{0}E", "f"), ("EMPTY", ""), ("", "nameless")]))
-        #expect(answer.status == "Status: 200")
+        #expect(answer.status == "Status: 200 OK")
         let parameters = try #require(pool.handler.requests.withLock { $0.first?.parameters })
         #expect(parameters["A"] == "b")
         #expect(parameters["D"] == nil)
@@ -145,7 +146,7 @@ extension FastCGITests {
       let handler = TestHandler { _ in Response(status: 201, body: body) }
       try withPool(handler: handler) { pool throws in
         let answer = try pool.exchange(Record.get())
-        #expect(answer.status == "Status: 201")
+        #expect(answer.status == "Status: 201 Created")
         #expect(answer.body == body)
         #expect(pool.handler.undelivered.withLock { $0.isEmpty })
       }
@@ -166,7 +167,7 @@ extension FastCGITests {
         let answer = try pool.exchange(Record.get())
         #expect(
           answer.head == [
-            "Status: 200", "X-Name: aSet-Cookie: bbody", "X-Lone: abcde", "X-Text: grün",
+            "Status: 200 OK", "X-Name: aSet-Cookie: bbody", "X-Lone: abcde", "X-Text: grün",
           ])
         #expect(answer.body == Array("true body".utf8))
       }

@@ -79,7 +79,7 @@ final class TestPool {
   }
 
   /// Whether the pool still answers a plain request.
-  func isAlive() throws -> Bool { try exchange(Record.get()).status == "Status: 200" }
+  func isAlive() throws -> Bool { try exchange(Record.get()).status == "Status: 200 OK" }
 
   /// The sockets under our path that are open in the kernel: the listener and the pool's ends of connections.
   /// The table is read in pieces while others change it, so ask more than once.

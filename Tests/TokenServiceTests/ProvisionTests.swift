@@ -284,6 +284,7 @@ import Testing
     #expect(try world.provision().status == 201)
     let released = try world.database.read { try $0.runners.runner(id: "orphan") }
     #expect(released?.deletionReason == .reservationExpired)
-    #expect(try world.auditEvents().suffix(3) == ["status_change", "provision_requested", "provision"])
+    #expect(
+      try world.auditEvents().suffix(3) == ["status_change", "provision_requested", "provision"])
   }
 }

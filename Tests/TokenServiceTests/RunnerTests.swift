@@ -21,7 +21,9 @@ import Testing
       #"{"token":"\#(token)","name":"ci-1","labels":["gpu"],"ephemeral":\#(ephemeral)}"#)
   }
 
-  private func send(_ method: String, _ path: String, as subject: String = "alice") throws -> Response {
+  private func send(_ method: String, _ path: String, as subject: String = "alice") throws
+    -> Response
+  {
     world.send(method, "/api/v1/runners" + path, token: try world.token(subject))
   }
 
@@ -52,7 +54,8 @@ import Testing
     #expect(try status(send("POST", "/ci-1/refresh")) == "pending")
   }
 
-  @Test func `a registration token that expired unused ends the runner at the next refresh`() throws {
+  @Test func `a registration token that expired unused ends the runner at the next refresh`() throws
+  {
     _ = try world.provision()
     world.clock.advance(by: 3601)
     let gone = try send("POST", "/ci-1/refresh").object

@@ -84,7 +84,8 @@ import Testing
 
   @Test(arguments: [
     ("GITHUB_APP_INSTALLATION_ID", "abc"), ("GITHUB_APP_INSTALLATION_ID", "-1"),
-    ("GITHUB_ORG", "a/b"), ("GITHUB_ORG", "a b"), ("GITHUB_API_URL", "http://github.example/api/v3"),
+    ("GITHUB_ORG", "a/b"), ("GITHUB_ORG", "a b"),
+    ("GITHUB_API_URL", "http://github.example/api/v3"),
     ("GITHUB_API_URL", "https://github.example/other"), ("OIDC_ISSUER", "http://id.example"),
     ("OIDC_ISSUER", "id.example"), ("OIDC_JWKS_URL", "file:///etc/passwd"),
     ("OIDC_ALGORITHMS", "none"), ("OIDC_ALGORITHMS", "RS256,HS256"), ("OIDC_ALGORITHMS", "rs256"),

@@ -17,7 +17,9 @@ import Testing
 
 /// The whole service without a socket: real keys, a real database and audit file, the simulator behind the HTTP seam.
 final class World: Sendable {
-  private static let keys = Result { try (app: PrivateKey(generating: .rsa), provider: SigningKeys()) }
+  private static let keys = Result {
+    try (app: PrivateKey(generating: .rsa), provider: SigningKeys())
+  }
   static let baseURL = "http://127.0.0.1:9000"
 
   let directory: TemporaryDirectory
@@ -49,7 +51,8 @@ final class World: Sendable {
         credentials: AppCredentials(appID: "12345", installationID: 67890, privateKey: keys.app),
         organization: "demo-org", apiURL: Self.baseURL + "/api/v3", webURL: Self.baseURL),
       identityProvider: isAuthenticated ? provider : nil, identityClaim: identityClaim,
-      adminRule: .init(identities: adminIdentities, claim: "groups", claimValues: ["runner-admins"]),
+      adminRule: .init(
+        identities: adminIdentities, claim: "groups", claimValues: ["runner-admins"]),
       defaultLabelPolicy: defaultPolicy, defaultRunnerGroupID: 1,
       databasePath: directory.file("service.db"), auditLogPath: directory.file("audit.jsonl"),
       workerThreads: 4, logLevel: .error)
