@@ -5,7 +5,7 @@ public import HTTPClient
 public struct GitHubClient: Sendable {
   private let apiURL: String
   private let organization: String
-  private let http: HTTPClient
+  private var http: HTTPClient
   private let tokens: InstallationTokenCache
   private let now: @Sendable () -> Date
 
@@ -20,7 +20,7 @@ public struct GitHubClient: Sendable {
     self.organization = organization
     self.http = http
     self.now = now
-    tokens = InstallationTokenCache(now: now) { () throws(GitHubError) in
+    tokens = InstallationTokenCache(now: now) { http throws(GitHubError) in
       let jwt: String
       do { jwt = try credentials.appJWT(now: now()) } catch {
         throw .credentialsRejected("the App JWT could not be signed")
@@ -28,6 +28,13 @@ public struct GitHubClient: Sendable {
       return try Self.mintInstallationToken(
         apiURL: apiURL, installationID: credentials.installationID, jwt: jwt, http: http)
     }
+  }
+
+  /// This client within a budget: its calls have until `deadline` for all that they do.
+  public func limited(until deadline: ContinuousClock.Instant) -> GitHubClient {
+    var client = self
+    client.http = http.limited(until: deadline)
+    return client
   }
 
   // MARK: - Runners
@@ -71,7 +78,7 @@ public struct GitHubClient: Sendable {
 
   /// Makes sure that GitHub accepts our credentials.
   public func checkCredentials() throws(GitHubError) {
-    _ = try tokens.current()
+    _ = try tokens.current(over: http)
   }
 
   // MARK: - Transport
@@ -83,11 +90,11 @@ public struct GitHubClient: Sendable {
   private func send(
     _ method: HTTPRequest.Method, _ path: String, body: [UInt8] = []
   ) throws(GitHubError) -> HTTPResponse {
-    let token = try tokens.current()
+    let token = try tokens.current(over: http)
     let response = try send(method, path, body: body, token: token)
     guard response.status == 401 else { return response }
     tokens.discard(token)
-    return try send(method, path, body: body, token: try tokens.current())
+    return try send(method, path, body: body, token: try tokens.current(over: http))
   }
 
   private func send(

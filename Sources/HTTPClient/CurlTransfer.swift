@@ -130,9 +130,9 @@ struct CurlTransfer {
 }
 
 extension Duration {
-  /// Whole milliseconds.
+  /// Rounded up, and never zero, which libcurl takes for no limit at all.
   fileprivate var milliseconds: Int {
     let (seconds, attoseconds) = components
-    return Int(seconds) * 1000 + Int(attoseconds / 1_000_000_000_000_000)
+    return max(1, Int(seconds) * 1000 + Int(attoseconds / 1_000_000_000_000_000) + 1)
   }
 }

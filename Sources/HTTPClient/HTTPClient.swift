@@ -7,6 +7,18 @@ public struct HTTPClient: Sendable {
     self.send = send
   }
 
+  /// This client within a budget: each request gets what is left of the time until `deadline`, at most its own timeout, and
+  /// none is sent afterwards.
+  public func limited(until deadline: ContinuousClock.Instant) -> HTTPClient {
+    HTTPClient { request throws(HTTPClientError) in
+      let remaining = deadline - .now
+      guard remaining > .zero else { throw .cannotConnect("no time was left for the request") }
+      var request = request
+      request.totalTimeout = min(request.totalTimeout, remaining)
+      return try send(request)
+    }
+  }
+
   /// A client over libcurl that keeps connections open for the next request. Make one per process.
   public static func curl() -> HTTPClient {
     let handles = CurlHandles()

@@ -14,7 +14,7 @@ extension Service {
       try record(.deprovision(runner, .deprovisionRequested, context.actor))
     }
     do {
-      try deleteAtGitHub(runner)
+      try deleteAtGitHub(runner, context)
     } catch {
       try audited { _, record in
         try record(.deprovision(runner, .deprovision, context.actor, failed: ServiceError(error)))
@@ -32,9 +32,9 @@ extension Service {
     return Response(status: 204)
   }
 
-  private func deleteAtGitHub(_ runner: Runner) throws {
-    guard case .present(let githubRunnerID, _, _) = try observe(runner) else { return }
-    try github.deleteRunner(id: githubRunnerID)
+  private func deleteAtGitHub(_ runner: Runner, _ context: RequestContext) throws {
+    guard case .present(let id, _, _) = try observe(runner, context) else { return }
+    try github.limited(until: context.deadline).deleteRunner(id: id)
   }
 }
 

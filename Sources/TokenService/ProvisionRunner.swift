@@ -22,7 +22,7 @@ extension Service {
     try authorize(wanted, caller, context)
     let runner = try reserve(wanted, caller, context)
     do {
-      let token = try makeRegistrationToken(for: runner)
+      let token = try makeRegistrationToken(for: runner, context)
       let expiresAt = Timestamp(token.expiresAt)
       try issue(runner, credential: token.token, expiresAt: expiresAt, context)
       return try answer(runner, token: token.token, expiresAt: expiresAt, to: request)
@@ -127,7 +127,10 @@ extension Service {
 
   /// A runner that GitHub already has under this name is somebody else's: had we issued a token for the name, we would
   /// take that runner for the caller's.
-  private func makeRegistrationToken(for runner: Runner) throws -> RegistrationToken {
+  private func makeRegistrationToken(
+    for runner: Runner, _ context: RequestContext
+  ) throws -> RegistrationToken {
+    let github = github.limited(until: context.deadline)
     guard try github.runner(name: runner.name.description) == nil else {
       throw GitHubError.nameTaken
     }

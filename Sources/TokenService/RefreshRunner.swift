@@ -12,7 +12,7 @@ extension Service {
     guard runner.status != .deleted else {
       return try JSONBody.response(RunnerRepresentation(runner))
     }
-    let observation = try observe(runner)
+    let observation = try observe(runner, context)
     let refreshed = try audited { transaction, record in
       guard let current = try transaction.runners.runner(id: runner.id) else {
         throw ServiceError.runnerNotFound
@@ -32,7 +32,8 @@ extension Service {
 
   /// Asks GitHub about a runner: by its id once that is known, until then by its name, which nobody but the holder of its
   /// token can have taken since we reserved it.
-  func observe(_ runner: Runner) throws -> Observation {
+  func observe(_ runner: Runner, _ context: RequestContext) throws -> Observation {
+    let github = github.limited(until: context.deadline)
     let found =
       if let id = runner.githubRunnerID {
         try github.runner(id: id)

@@ -9,6 +9,9 @@ struct RequestContext {
   /// The address that the web server saw. Forwarding headers are not looked at.
   let remoteAddress: String
   let userAgent: String?
+  /// Until when other hosts may take for what the request needs of them: well before the web server gives up, since by then
+  /// the caller must know what became of it.
+  let deadline = ContinuousClock.now + .seconds(20)
   /// The path's pattern, once it is known.
   var route: String?
   var principal: Principal?

@@ -94,6 +94,19 @@ import Testing
     }
   }
 
+  @Test func `a budget shortens a request's timeout and refuses what comes after it`() throws {
+    let server = try LoopbackServer { _ in .silence }
+    defer { server.stop() }
+    let deadline = ContinuousClock.now + .milliseconds(200)
+    let limited = client.limited(until: deadline)
+    #expect(throws: HTTPClientError.timedOut) { try limited.send(HTTPRequest(.get, server.url)) }
+    while ContinuousClock.now < deadline { usleep(1000) }
+    #expect(throws: HTTPClientError.cannotConnect("no time was left for the request")) {
+      try limited.send(HTTPRequest(.get, server.url))
+    }
+    #expect(server.requests.count == 1)
+  }
+
   @Test(arguments: ["", "garbage", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort"])
   func `a broken answer is told apart from no connection`(bytes: String) throws {
     let server = try LoopbackServer { _ in .bytesThenClose(bytes) }
