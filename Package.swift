@@ -81,8 +81,9 @@ let package = Package(
       dependencies: ["Concurrency", "FastCGI", "JOSE", "StrictJSON", argumentParser],
       swiftSettings: strict),
 
+    .systemLibrary(name: "CTestSupport", path: "Tests/CTestSupport"),
     .target(
-      name: "TestSupport", dependencies: ["Concurrency", "HTTPClient", "JOSE"],
+      name: "TestSupport", dependencies: ["CTestSupport", "Concurrency", "HTTPClient", "JOSE"],
       path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(name: "ArchitectureTests", swiftSettings: strict),
     .testTarget(

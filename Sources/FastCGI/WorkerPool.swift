@@ -42,6 +42,7 @@ public final class WorkerPool: Sendable {
   private static let backlogGrace: UInt32 = 100_000
   /// Descriptors kept free of connections, for the database, the log and calls to other hosts.
   private static let reservedDescriptors = 64
+  private static let reservedDescriptorsPerThread = 4
   private static let stackSize = 1 << 20
   private static let sweepInterval: Duration = .seconds(1)
 
@@ -60,21 +61,23 @@ public final class WorkerPool: Sendable {
     let deadlines = ConnectionSet.Deadlines(
       idle: options.idleTimeout, reading: options.readingTimeout, writing: options.writingTimeout)
     connections = try ConnectionSet(
-      listener: listener.descriptor, capacity: Self.connectionCapacity(),
+      listener: listener.descriptor, capacity: Self.connectionCapacity(threads: options.threads),
       bodyLimit: options.bodyLimit, deadlines: deadlines)
     runningThreads = Locked(0)
   }
 
-  private static func connectionCapacity() -> Int {
+  private static func connectionCapacity(threads: Int) -> Int {
     var limit = rlimit()
     guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 256 }
     let descriptors = Int(clamping: limit.rlim_cur)
-    return max(1, min(65_536, descriptors - reservedDescriptors))
+    let reserved = reservedDescriptors + reservedDescriptorsPerThread * threads
+    return max(1, min(65_536, descriptors - reserved))
   }
 
-  /// Blocks the signals that `run` waits for, in this thread and in those that it will start. Call it before the process
-  /// has a second thread, or a signal may end the process by way of that one.
+  /// Blocks the signals that `run` waits for, in this thread and in those that it will start, and ignores SIGPIPE. Call it
+  /// before the process has a second thread, or a signal may end the process by way of that one.
   public static func blockSignals() {
+    signal(SIGPIPE, SIG_IGN)
     var signals = controlSignals()
     pthread_sigmask(SIG_BLOCK, &signals, nil)
   }

@@ -16,8 +16,15 @@ public struct GitHubRunner: Sendable, Decodable, Equatable {
   /// `online` or `offline`.
   public let status: String
   public let busy: Bool
+  /// Names, in the order in which GitHub lists them; those that GitHub adds by itself are among them.
+  public let labels: [GitHubLabel]
 
   public var isOnline: Bool { status == "online" }
+}
+
+/// A label as GitHub shows it.
+public struct GitHubLabel: Sendable, Decodable, Equatable {
+  public let name: String
 }
 
 struct RunnerPage: Decodable {

@@ -26,7 +26,8 @@ public struct GitHubClient: Sendable {
         throw .credentialsRejected("the App JWT could not be signed")
       }
       return try Self.mintInstallationToken(
-        apiURL: apiURL, installationID: credentials.installationID, jwt: jwt, http: http)
+        apiURL: apiURL, installationID: credentials.installationID, jwt: jwt, http: http,
+        now: now())
     }
   }
 
@@ -106,7 +107,7 @@ public struct GitHubClient: Sendable {
   }
 
   private static func mintInstallationToken(
-    apiURL: String, installationID: Int64, jwt: String, http: HTTPClient
+    apiURL: String, installationID: Int64, jwt: String, http: HTTPClient, now: Date
   ) throws(GitHubError) -> InstallationTokenCache.Token {
     let request = HTTPRequest(
       .post, apiURL + "/app/installations/\(installationID)/access_tokens",
@@ -119,7 +120,7 @@ public struct GitHubClient: Sendable {
     case 401, 404:
       throw .credentialsRejected(response.gitHubMessage)
     default:
-      throw GitHubError(response, now: Date())
+      throw GitHubError(response, now: now)
     }
   }
 

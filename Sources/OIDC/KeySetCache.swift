@@ -14,6 +14,8 @@ final class KeySetCache: Sendable {
     var fetchedAt: Duration = .zero
     var lifetime: Duration = .zero
     var isRefreshingBehind = false
+    /// When an unknown key last made us look.
+    var lookedForUnknownKeyAt: Duration?
     var failure: (at: Duration, reason: String)?
   }
 
@@ -42,22 +44,35 @@ final class KeySetCache: Sendable {
   func key(id: String?, algorithm: SignatureAlgorithm) throws(TokenRefusal) -> PublicKey? {
     let (keySet, age, lifetime) = snapshot()
     guard let keySet, age < lifetime + Self.staleLifetime else {
-      try fetch(unlessYoungerThan: .zero)
+      try fetch()
       return snapshot().keySet?.key(id: id, algorithm: algorithm)
     }
     if let key = keySet.key(id: id, algorithm: algorithm) {
       if age >= lifetime { refreshBehind() }
       return key
     }
-    guard age >= Self.unknownKeyInterval else { return nil }
-    try fetch(unlessYoungerThan: Self.unknownKeyInterval)
+    try lookForUnknownKey()
     return snapshot().keySet?.key(id: id, algorithm: algorithm)
+  }
+
+  /// A provider that has just changed its keys signs with one that we do not know. So may anybody: hence one look an
+  /// interval, which the callers that come while it lasts share.
+  private func lookForUnknownKey() throws(TokenRefusal) {
+    let now = uptime()
+    let isDue = state.withLock { state in
+      if let last = state.lookedForUnknownKeyAt, now - last < Self.unknownKeyInterval {
+        return false
+      }
+      state.lookedForUnknownKeyAt = now
+      return true
+    }
+    if isDue { try fetch() } else { try fetches.join() }
   }
 
   func checkAvailable() throws(TokenRefusal) {
     let (keySet, age, lifetime) = snapshot()
     guard keySet == nil || age >= lifetime else { return }
-    try fetch(unlessYoungerThan: .zero)
+    try fetch()
   }
 
   private func snapshot() -> (keySet: JWKSet?, age: Duration, lifetime: Duration) {
@@ -73,19 +88,19 @@ final class KeySetCache: Sendable {
     guard isFirst else { return }
     Thread.detachNewThread { [self] in
       // A failure is remembered in the state, and the next caller tries again.
-      _ = try? fetch(unlessYoungerThan: .zero)
+      _ = try? fetch()
       state.withLock { $0.isRefreshingBehind = false }
     }
   }
 
   /// Fetches, or shares the fetch that is under way. Callers that come just after one has ended use what it brought.
-  private func fetch(unlessYoungerThan age: Duration) throws(TokenRefusal) {
+  private func fetch() throws(TokenRefusal) {
     let asked = uptime()
     try fetches.run { () throws(TokenRefusal) in
       let (fetchedAt, hasKeys, failure) = state.withLock {
         ($0.fetchedAt, $0.keySet != nil, $0.failure)
       }
-      if hasKeys, fetchedAt >= asked || uptime() - fetchedAt < age { return }
+      if hasKeys, fetchedAt > asked { return }
       if let failure, uptime() - failure.at < Self.failureInterval {
         throw .providerUnavailable(failure.reason)
       }

@@ -16,7 +16,7 @@ public enum TokenFault: Error, Sendable, Equatable {
   case jose(JOSEError)
   case payloadNotJSON(JSONError)
   case payloadNotObject
-  case issuerNotTrusted
+  case issuerNotTrusted(expected: String)
   case keyNotFound
   /// A claim that must be there is absent or of the wrong type.
   case claimMissing(String)
@@ -33,12 +33,15 @@ public enum TokenFault: Error, Sendable, Equatable {
     case .notYetValid, .issuedInFuture: "The token is not valid yet; check the issuer's clock."
     case .wrongAudience(let expected):
       "The token is for another audience; ask for one with the audience \(expected.joined(separator: " or "))."
-    case .issuerNotTrusted: "The token's issuer is not accepted here."
+    case .issuerNotTrusted(let expected):
+      "The token is of another issuer; get one from \(expected)."
     case .claimMissing(let name): "The token has no usable \(name) claim."
     case .subjectNotUsable: "The token's sub claim must have 1 to 255 printable characters."
     case .oversized: "The token is larger than 8 KiB."
-    case .jose, .payloadNotJSON, .payloadNotObject, .keyNotFound:
-      "The token is malformed or its signature is not valid."
+    case .keyNotFound:
+      "The token's key is not known; if the issuer has just changed its keys, try again in half a minute."
+    case .jose, .payloadNotJSON, .payloadNotObject:
+      "The token is malformed or its signature is not valid; get a new one and send it unchanged."
     }
   }
 }

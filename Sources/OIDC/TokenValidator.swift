@@ -67,7 +67,7 @@ public struct TokenValidator: Sendable {
     }
     guard let claims = payload.object else { throw .invalid(.payloadNotObject) }
     guard let issuer = claims["iss"]?.string, issuer.hasSameUTF8(as: provider.issuer) else {
-      throw .invalid(.issuerNotTrusted)
+      throw .invalid(.issuerNotTrusted(expected: provider.issuer))
     }
     return claims
   }

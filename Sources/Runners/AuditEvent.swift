@@ -6,6 +6,8 @@ public struct AuditEvent: Sendable, Equatable {
     /// A registration token or JIT config is about to be handed out.
     case provision
     case provisionFailed = "provision_failed"
+    /// What was issued by the request of the same id did not reach the web server.
+    case provisionUndelivered = "provision_undelivered"
     /// An owner wants a runner gone, and GitHub is about to be asked.
     case deprovisionRequested = "deprovision_requested"
     case deprovision

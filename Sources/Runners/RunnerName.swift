@@ -1,20 +1,22 @@
 /// What names and labels are made of.
 enum NameCharacters {
-  /// ASCII letters and digits, `.`, `_` and `-`.
+  /// ASCII letters and digits, `.`, `_` and `-`, the last not as the first: `config.sh` would take such a name for an
+  /// option.
   static func areAllowed(_ text: String) -> Bool {
-    text.utf8.allSatisfy { byte in
-      switch byte {
-      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"),
-        UInt8(ascii: "-"):
-        true
-      default: false
+    !text.hasPrefix("-")
+      && text.utf8.allSatisfy { byte in
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+          UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"),
+          UInt8(ascii: "-"):
+          true
+        default: false
+        }
       }
-    }
   }
 }
 
-/// The name of a runner: 1–64 ASCII letters, digits, `.`, `_` and `-`. GitHub compares names without regard to case.
+/// The name of a runner: 1–64 ASCII letters, digits, `.`, `_` and `-`, not beginning with `-`. GitHub compares names without regard to case.
 public struct RunnerName: Sendable, Hashable, CustomStringConvertible {
   public static let maximumLength = 64
 

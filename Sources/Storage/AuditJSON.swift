@@ -7,31 +7,7 @@ enum AuditJSON {
   static func text(_ value: some Encodable) throws -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    return escapingInvisible(String(decoding: try encoder.encode(value), as: UTF8.self))
-  }
-
-  /// Escapes what JSON allows to stand as it is and a terminal or a reader might act on: DEL, C1 controls, line and
-  /// paragraph separators, and the characters that turn the direction of text. Such a character in a JSON text can only
-  /// stand inside a string, so the escape means the same.
-  static func escapingInvisible(_ json: String) -> String {
-    var escaped = String.UnicodeScalarView()
-    for scalar in json.unicodeScalars {
-      if isInvisible(scalar) {
-        let digits = String(scalar.value, radix: 16)
-        let zeros = String(repeating: "0", count: max(0, 4 - digits.count))
-        escaped.append(contentsOf: "\\u\(zeros)\(digits)".unicodeScalars)
-      } else {
-        escaped.append(scalar)
-      }
-    }
-    return String(escaped)
-  }
-
-  private static func isInvisible(_ scalar: Unicode.Scalar) -> Bool {
-    switch scalar.value {
-    case 0x7F...0x9F, 0x061C, 0x200B...0x200F, 0x2028...0x202E, 0x2060...0x206F, 0xFEFF: true
-    default: false
-    }
+    return String(decoding: try encoder.encode(value), as: UTF8.self).escapingInvisibleInJSON()
   }
 }
 

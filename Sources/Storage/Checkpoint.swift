@@ -1,3 +1,4 @@
+import Concurrency
 import Foundation
 import GRDB
 
@@ -9,7 +10,11 @@ final class Checkpoint: Sendable {
   /// Bytes of log from which on a worker does it, if nobody whose job it is has done so.
   static let threshold = 16 << 20
 
+  /// After an attempt that a reader stood in the way of.
+  private static let retryInterval: Duration = .seconds(5)
+
   private let logPath: String
+  private let lastFailure = Locked<ContinuousClock.Instant?>(nil)
   private let lock: FileLock
 
   init(databasePath: String) throws(StorageError) {
@@ -20,9 +25,17 @@ final class Checkpoint: Sendable {
   func runIfDue(_ database: GRDB.Database) {
     var status = stat()
     guard stat(logPath, &status) == 0, status.st_size > Self.threshold else { return }
+    if let failure = lastFailure.withLock({ $0 }), .now - failure < Self.retryInterval { return }
     _ = lock.exclusiveIfFree {
-      // A reader may be in the way: then the log stays as it is, and the next writer tries again.
-      _ = try? database.checkpoint(.truncate)
+      do { try truncate(database) } catch { lastFailure.withLock { $0 = .now } }
     }
+  }
+
+  /// Throws at once if a reader is in the way: every writer waits behind this.
+  private func truncate(_ database: GRDB.Database) throws {
+    let timeout = try Int.fetchOne(database, sql: "PRAGMA busy_timeout") ?? 0
+    try database.execute(sql: "PRAGMA busy_timeout = 0")
+    defer { try? database.execute(sql: "PRAGMA busy_timeout = \(timeout)") }
+    try database.checkpoint(.truncate)
   }
 }

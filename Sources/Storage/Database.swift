@@ -20,7 +20,12 @@ public final class Database: Sendable {
     writeLock = try FileLock(path: path + ".lock")
     checkpoint = try Checkpoint(databasePath: path)
     do {
-      pool = try DatabasePool(path: path, configuration: Self.configuration())
+      // Under the lock, because opening a pool writes where the write-ahead log is empty.
+      pool = try writeLock.exclusive {
+        try DatabasePool(path: path, configuration: Self.configuration())
+      }
+      // Once more: the library lowers it to NORMAL for the connection that writes.
+      try pool.writeWithoutTransaction { try $0.execute(sql: Self.durableCommits) }
       try pool.read { try SchemaVersion.check($0) }
     } catch {
       throw StorageError(error)
@@ -41,20 +46,25 @@ public final class Database: Sendable {
         try queue.writeWithoutTransaction { database in
           _ = try String.fetchOne(database, sql: "PRAGMA journal_mode = WAL")
         }
-        return try SchemaVersion.migrate(queue, now: now)
+        let applied = try SchemaVersion.migrate(queue, now: now)
+        // All of it into the database file, which by itself is then the whole database.
+        try queue.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
+        return applied
       }
     } catch {
       throw StorageError(error)
     }
   }
 
+  /// A commit that we told somebody of survives a power failure.
+  private static let durableCommits = "PRAGMA synchronous = FULL"
+
   private static func configuration() -> Configuration {
     var configuration = Configuration()
     configuration.busyMode = .timeout(5)
     configuration.foreignKeysEnabled = true
     configuration.prepareDatabase { database in
-      // FULL: a commit that we told somebody of survives a power failure.
-      try database.execute(sql: "PRAGMA synchronous = FULL")
+      try database.execute(sql: durableCommits)
       // Only `Checkpoint` checkpoints: SQLite before 3.51.3 can corrupt a WAL that two connections reset.
       try database.execute(sql: "PRAGMA wal_autocheckpoint = 0")
       try database.execute(sql: "PRAGMA mmap_size = 0")
@@ -76,7 +86,12 @@ public final class Database: Sendable {
 
   /// Runs `body` in one immediate transaction, which is rolled back if it throws. Never do anything in it that may wait
   /// for another host.
-  public func write<Result>(_ body: (Transaction) throws -> Result) throws -> Result {
+  ///
+  /// `afterCommit` runs before anybody else can write, so that what it writes elsewhere is in the order of the commits. If
+  /// it throws, the transaction stands all the same.
+  public func write<Result>(
+    _ body: (Transaction) throws -> Result, afterCommit: (Result) throws -> Void = { _ in }
+  ) throws -> Result {
     do {
       let result = try pool.writeWithoutTransaction { database in
         try writeLock.exclusive {
@@ -86,6 +101,7 @@ public final class Database: Sendable {
             return .commit
           }
           checkpoint.runIfDue(database)
+          if let result { try afterCommit(result) }
           return result
         }
       }

@@ -146,11 +146,12 @@ extension Runner {
     guard let name = RunnerName(row["name"]), let status = RunnerStatus(rawValue: row["status"]),
       let provisioning = Provisioning(rawValue: row["provisioning"]),
       let pendingUntil = Timestamp(row["pending_until"]),
-      let createdAt = Timestamp(row["created_at"]), let updatedAt = Timestamp(row["updated_at"])
+      let createdAt = Timestamp(row["created_at"]), let updatedAt = Timestamp(row["updated_at"]),
+      let labels = try? JSONDecoder().decode(
+        [String].self, from: Data((row["labels"] as String).utf8))
     else {
       throw StorageError.databaseUnavailable("a row of the table runners cannot be read")
     }
-    let labels = try JSONDecoder().decode([String].self, from: Data((row["labels"] as String).utf8))
     let deletionReason: String? = row["deletion_reason"]
     self.init(
       id: row["id"], name: name, organization: row["organization"], status: status,

@@ -7,12 +7,12 @@ extension Service {
   func audited<Result>(
     _ body: (Transaction, _ record: (AuditEvent) throws -> Void) throws -> Result
   ) throws -> Result {
-    let (result, records) = try database.write { transaction in
+    try database.write { transaction in
       var records: [AuditRecord] = []
       let result = try body(transaction) { records.append(try transaction.auditLog.append($0)) }
       return (result, records)
-    }
-    try auditFile.append(records)
-    return result
+    } afterCommit: { _, records in
+      try auditFile.append(records)
+    }.0
   }
 }

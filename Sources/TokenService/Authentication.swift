@@ -61,8 +61,17 @@ extension Settings {
     let isTrusted = identityClaim != "email" || claims.all["email_verified"]?.bool == true
     guard isTrusted, let identity = claims.text(identityClaim), !identity.isEmpty,
       identity.utf8.count <= 255, !identity.hasPrefix("sub:"),
-      identity.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control })
+      Self.isLegible(identity)
     else { return "sub:" + claims.subject }
     return identity
+  }
+
+  /// Whether people can tell the text from others by looking: nothing in it is invisible or turns its direction.
+  private static func isLegible(_ text: String) -> Bool {
+    let misleading: Set<Unicode.GeneralCategory> = [
+      .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .unassigned,
+    ]
+    return text.trimmingCharacters(in: .whitespaces) == text
+      && !text.unicodeScalars.contains { misleading.contains($0.properties.generalCategory) }
   }
 }

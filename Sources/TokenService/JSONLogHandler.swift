@@ -18,13 +18,25 @@ public struct JSONLogHandler: LogHandler {
 
   public func log(event: LogEvent) {
     var members = metadata.merging(event.metadata ?? [:]) { _, new in new }
-      .mapValues { $0.description }
-    members["timestamp"] = Timestamp(Date()).description
-    members["level"] = event.level.rawValue
-    members["message"] = event.message.description
-    guard var line = JSONBody.encode(members) else { return }
-    line.append(UInt8(ascii: "\n"))
-    // One write for the whole line, so that threads and processes do not mix theirs.
-    FileHandle.standardError.write(Data(line))
+      .mapValues(AuditEvent.Value.init)
+    members["timestamp"] = .text(Timestamp(Date()).description)
+    members["level"] = .text(event.level.rawValue)
+    members["message"] = .text(event.message.description)
+    guard let object = JSONBody.encode(members) else { return }
+    let line = String(decoding: object, as: UTF8.self).escapingInvisibleInJSON() + "\n"
+    // One write for the whole line, so that threads and processes do not mix theirs. Where the log cannot be written there
+    // is nowhere to say so, and the service goes on: the audit log is what must not be lost.
+    try? FileHandle.standardError.write(contentsOf: Data(line.utf8))
+  }
+}
+
+extension AuditEvent.Value {
+  /// Whole numbers stay numbers.
+  fileprivate init(_ value: Logger.Metadata.Value) {
+    if case .stringConvertible(let number as Int) = value {
+      self = .number(Int64(number))
+    } else {
+      self = .text(value.description)
+    }
   }
 }

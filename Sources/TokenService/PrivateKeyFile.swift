@@ -12,8 +12,12 @@ struct PrivateKeyFile {
 
   /// Throws unless it is a private key that only its owner can read.
   func read() throws(Fault) -> PrivateKey {
-    guard let attributes = try? FileManager.default.attributesOfItem(atPath: path) else {
+    let target = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+    guard let attributes = try? FileManager.default.attributesOfItem(atPath: target) else {
       throw Fault(reason: "there is no file \(path), or this user may not see it")
+    }
+    guard attributes[.type] as? FileAttributeType == .typeRegular else {
+      throw Fault(reason: "\(path) is not a file")
     }
     let mode = (attributes[.posixPermissions] as? NSNumber)?.intValue ?? 0o777
     guard mode & 0o077 == 0 else {

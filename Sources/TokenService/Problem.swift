@@ -57,7 +57,9 @@ struct Problem {
           "Your policy does not include the runner group \(id); leave runner_group_id out for the default group."
         )
       case .runnerNotFound:
-        Problem(404, "RUNNER_NOT_FOUND", "You have no runner of this name or id.")
+        Problem(
+          404, "RUNNER_NOT_FOUND",
+          "You have no runner of this name or id; GET /api/v1/runners lists yours.")
       case .runnerNameConflict:
         Problem(
           409, "RUNNER_NAME_CONFLICT",
@@ -175,7 +177,9 @@ extension Problem {
     var response = Response(status: status, headers: headers)
     response.headers.append(.init("Content-Type", "application/problem+json"))
     if let retryAfter { response.headers.append(.init("Retry-After", String(retryAfter))) }
-    response.body = JSONBody.encode(body) ?? []
+    // It may quote what a caller sent.
+    let json = JSONBody.encode(body).map { String(decoding: $0, as: UTF8.self) } ?? ""
+    response.body = Array(json.escapingInvisibleInJSON().utf8)
     return response
   }
 }

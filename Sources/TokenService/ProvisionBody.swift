@@ -43,7 +43,9 @@ private struct MemberReader {
     switch (exact, prefix) {
     case (let exact?, nil):
       guard let name = exact.string.flatMap(RunnerName.init) else {
-        fail("runner_name", "must be 1 to 64 of A-Z a-z 0-9 . _ -, and not . or ..")
+        fail(
+          "runner_name",
+          "must be 1 to 64 of A-Z a-z 0-9 . _ -, not beginning with -, and not . or ..")
         return nil
       }
       return .exactly(name)
@@ -51,7 +53,8 @@ private struct MemberReader {
       guard let prefix = prefix.string.flatMap(RunnerNamePrefix.init) else {
         fail(
           "runner_name_prefix",
-          "must be 1 to \(RunnerNamePrefix.maximumLength) of A-Z a-z 0-9 . _ -")
+          "must be 1 to \(RunnerNamePrefix.maximumLength) of A-Z a-z 0-9 . _ -, not beginning with -"
+        )
         return nil
       }
       return .generated(prefix)
@@ -80,7 +83,8 @@ private struct MemberReader {
       } else {
         fail(
           "labels[\(index)]",
-          "must be a string of 1 to \(Label.maximumLength) of A-Z a-z 0-9 . _ -")
+          "must be a string of 1 to \(Label.maximumLength) of A-Z a-z 0-9 . _ -, not beginning with -"
+        )
       }
     }
     return labels
@@ -107,7 +111,7 @@ private struct MemberReader {
   /// So that a typo never silently widens a request.
   mutating func refuseOthers() {
     for member in body.members where !known.contains(where: { $0.hasSameUTF8(as: member.name) }) {
-      fail(member.name, "is not a member of this request")
+      fail(String(member.name.prefix(64)), "is not a member of this request")
     }
   }
 }

@@ -20,6 +20,7 @@ extension Service {
   ) throws -> Response {
     let wanted = try ProvisionRequest(parsing: try JSONBody.object(of: request))
     try authorize(wanted, caller, context)
+    try lookAtHolder(of: wanted.name, caller, context)
     let runner = try reserve(wanted, caller, context)
     do {
       let token = try makeRegistrationToken(for: runner, context)
@@ -49,6 +50,21 @@ extension Service {
   }
 
   // MARK: - Reserve
+
+  /// The name may be held by a runner that has run its job and gone, or whose token expired unused: GitHub knows, and once
+  /// we do too the name is free.
+  private func lookAtHolder(
+    of name: ProvisionRequest.Name, _ caller: Principal, _ context: RequestContext
+  ) throws {
+    guard case .exactly(let name) = name,
+      let holder = try database.read({
+        try $0.runners.live(named: name, organization: settings.organization)
+      })
+    else { return }
+    let hasRun = holder.owner == caller && holder.githubRunnerID != nil
+    let hasExpired = holder.status == .pending && holder.pendingUntil < Timestamp(now())
+    if hasRun || hasExpired && holder.isIssued { try refresh(holder, context) }
+  }
 
   /// Takes the name and records the intent in one transaction, before GitHub is asked.
   private func reserve(
@@ -146,7 +162,7 @@ extension Service {
     try audited { transaction, record in
       let isIssued = try transaction.runners.issue(
         id: runner.id, credentialSHA256: fingerprint, expiresAt: expiresAt, now: transaction.now)
-      // The reservation ran out while GitHub took its time.
+      // The reservation ran out while GitHub, or the way to the database, took its time.
       guard isIssued else { throw ServiceError.githubUnavailable(retryAfter: 1) }
       var data = runner.auditData
       data["credential_sha256"] = .text(fingerprint)
@@ -174,7 +190,7 @@ extension Service {
       }
     } catch let releaseError {
       logger.error(
-        "a reservation could not be released and stays until its deadline",
+        "the release of a reservation could not be stored and recorded; at the latest its deadline ends it",
         metadata: [
           "request_id": "\(context.requestID)", "runner_id": "\(runner.id)",
           "cause": "\(releaseError)",

@@ -36,9 +36,12 @@ final class Readiness: Sendable {
 
   private let checks: [Check]
   private let logger: Logger
-  private let last = Locked<(report: Report, at: ContinuousClock.Instant)?>(nil)
-  private let isLooking = Locked(false)
-  private let looks = SingleFlight<Report, Never>()
+  private let state = Locked(State())
+
+  private struct State {
+    var last: (report: Report, at: ContinuousClock.Instant)?
+    var isLooking = false
+  }
 
   init(
     database: Database, auditFile: AuditFile, tokenValidator: TokenValidator?,
@@ -60,19 +63,20 @@ final class Readiness: Sendable {
   /// The last report, or a new one where that is too old. While somebody looks, the others get the last one, so that a
   /// host that hangs cannot hold more than one thread.
   func report(now: Timestamp) -> Report {
-    let last = last.withLock { $0 }
-    if let last, .now - last.at < Self.lifetime { return last.report }
-    let isFirst = isLooking.withLock { isLooking in
-      defer { isLooking = true }
-      return !isLooking
+    let known = state.withLock { state -> Report? in
+      if let last = state.last, state.isLooking || .now - last.at < Self.lifetime {
+        return last.report
+      }
+      state.isLooking = true
+      return nil
     }
-    if !isFirst, let last { return last.report }
-    return looks.run {
-      defer { isLooking.withLock { $0 = false } }
-      let report = look(now: now)
-      self.last.withLock { $0 = (report, .now) }
-      return report
+    if let known { return known }
+    let report = look(now: now)
+    state.withLock { state in
+      state.last = (report, .now)
+      state.isLooking = false
     }
+    return report
   }
 
   private func look(now: Timestamp) -> Report {

@@ -12,8 +12,14 @@ extension Service {
     guard runner.status != .deleted else {
       return try JSONBody.response(RunnerRepresentation(runner))
     }
+    return try JSONBody.response(RunnerRepresentation(try refresh(runner, context)))
+  }
+
+  /// Looks at GitHub and stores what was found.
+  @discardableResult
+  func refresh(_ runner: Runner, _ context: RequestContext) throws -> Runner {
     let observation = try observe(runner, context)
-    let refreshed = try audited { transaction, record in
+    return try audited { transaction, record in
       guard let current = try transaction.runners.runner(id: runner.id) else {
         throw ServiceError.runnerNotFound
       }
@@ -27,19 +33,18 @@ extension Service {
       }
       return next
     }
-    return try JSONBody.response(RunnerRepresentation(refreshed))
   }
 
-  /// Asks GitHub about a runner: by its id once that is known, until then by its name, which nobody but the holder of its
-  /// token can have taken since we reserved it.
+  /// Asks GitHub about a runner: by its id once that is known, until then by its name and labels.
   func observe(_ runner: Runner, _ context: RequestContext) throws -> Observation {
     let github = github.limited(until: context.deadline)
-    let found =
-      if let id = runner.githubRunnerID {
-        try github.runner(id: id)
-      } else {
-        try github.runner(name: runner.name.description)
-      }
+    let found: GitHubRunner?
+    if let id = runner.githubRunnerID {
+      found = try github.runner(id: id)
+    } else {
+      let named = try github.runner(name: runner.name.description)
+      found = named.flatMap { runner.canBe(labeled: $0.labels.map(\.name)) ? $0 : nil }
+    }
     guard let found else { return .absent }
     return .present(githubRunnerID: found.id, isOnline: found.isOnline, isBusy: found.busy)
   }

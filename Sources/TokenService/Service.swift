@@ -57,6 +57,17 @@ public struct Service: RequestHandler {
     logger.warning(
       "the answer was not delivered: the web server went away",
       metadata: ["request_id": "\(context.requestID)", "status": "\(response.status)"])
+    // The request id joins it with the record of what was issued.
+    guard response.status == 201 else { return }
+    do {
+      try audited { _, record in
+        try record(AuditEvent(.provisionUndelivered, success: false, actor: context.actor))
+      }
+    } catch {
+      logger.error(
+        "an undelivered answer could not be recorded",
+        metadata: ["request_id": "\(context.requestID)", "cause": "\(error)"])
+    }
   }
 
   /// Every endpoint, in one place.
@@ -86,7 +97,8 @@ public struct Service: RequestHandler {
   private func problem(_ error: any Error, _ context: inout RequestContext) -> Response {
     let serviceError = ServiceError(error)
     context.error = serviceError
-    context.cause = String(describing: error)
+    // What lies behind it; a service error's code says it all. It may quote what a caller sent.
+    if !(error is ServiceError) { context.cause = String(String(describing: error).prefix(500)) }
     return Problem(serviceError).response(requestID: context.requestID)
   }
 
@@ -112,8 +124,8 @@ public struct Service: RequestHandler {
       "request_id": "\(context.requestID)",
       "method": "\(context.method)",
       "route": "\(context.route ?? "unknown")",
-      "status": "\(response.status)",
-      "duration_ms": "\(duration.milliseconds)",
+      "status": .stringConvertible(response.status),
+      "duration_ms": .stringConvertible(duration.milliseconds),
       "request_ip": "\(context.remoteAddress)",
     ]
     if let identity = context.principal?.identity { metadata["identity"] = "\(identity)" }

@@ -65,11 +65,14 @@ private struct SettingsReader {
 
   // MARK: - Kinds of values
 
-  /// An empty variable counts as absent.
+  /// An empty variable counts as absent. Quotes around a value are taken off, as systemd does in its environment files.
   private func value(_ variable: String) -> String? {
     let key = ConfigKey(variable.lowercased().split(separator: "_").map(String.init))
-    let value = config.string(forKey: key)?.trimmingCharacters(in: .whitespaces)
-    return value?.isEmpty == false ? value : nil
+    var value = config.string(forKey: key)?.trimmingCharacters(in: .whitespaces)[...] ?? ""
+    if value.count >= 2, let quote = value.first, "\"'".contains(quote), value.last == quote {
+      value = value.dropFirst().dropLast()
+    }
+    return value.isEmpty ? nil : String(value)
   }
 
   func text(_ variable: String, default fallback: String) -> String {
@@ -191,12 +194,13 @@ private struct SettingsReader {
     guard flag("ENABLE_OIDC_AUTH", default: true) else { return nil }
     let issuer = required("OIDC_ISSUER", "the iss claim of the tokens to accept")
     let audience = required("OIDC_AUDIENCE", "the aud claim that tokens for this service have")
+    let audiences = list("OIDC_AUDIENCE")
+    if audience != nil, audiences.isEmpty { fail("OIDC_AUDIENCE", "must name an audience") }
     if let issuer { _ = url("OIDC_ISSUER", issuer) }
     let jwksURL = value("OIDC_JWKS_URL")
     if let jwksURL { _ = url("OIDC_JWKS_URL", jwksURL) }
     let algorithms = algorithms()
-    guard let issuer, let audience else { return nil }
-    let audiences = audience.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+    guard let issuer, !audiences.isEmpty else { return nil }
     return Provider(
       issuer: issuer, audiences: audiences, jwksURL: jwksURL, algorithms: algorithms)
   }
@@ -218,7 +222,7 @@ private struct SettingsReader {
     let fallback = "sqlite:////var/lib/runner-token-service/runner_service.db"
     let text = text("DATABASE_URL", default: fallback)
     let prefix = "sqlite:///"
-    guard text.hasPrefix(prefix), text.count > prefix.count else {
+    guard text.hasPrefix(prefix), text.count > prefix.count, !text.hasSuffix("/") else {
       fail(
         "DATABASE_URL",
         "must be sqlite:/// and a relative path, or sqlite://// and an absolute one; no other database is supported yet"

@@ -44,6 +44,6 @@ struct ConfigurationOptions: ParsableArguments {
 /// Messages for whoever started the program.
 enum Diagnostic {
   static func print(_ text: String) {
-    FileHandle.standardError.write(Data((text + "\n").utf8))
+    try? FileHandle.standardError.write(contentsOf: Data((text + "\n").utf8))
   }
 }

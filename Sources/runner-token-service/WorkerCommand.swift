@@ -31,6 +31,11 @@ struct WorkerCommand: ParsableCommand {
       "Make a unix socket here and listen on it, for one worker alone.", valueName: "path"))
   var listen: String?
 
+  func validate() throws {
+    // An empty path would be a socket that anybody may connect to.
+    if listen?.isEmpty == true { throw ValidationError("--listen needs a path.") }
+  }
+
   func run() throws {
     // First of all: a signal must find every thread with it blocked.
     WorkerPool.blockSignals()
@@ -40,6 +45,8 @@ struct WorkerCommand: ParsableCommand {
 
     let pool: WorkerPool
     do {
+      // The socket last: where anything else is missing, none is left behind.
+      let service = try Self.service(settings, logger)
       let listener =
         if let listen { try ListenSocket.bound(to: listen) } else {
           try ListenSocket.standardInput()
@@ -47,7 +54,7 @@ struct WorkerCommand: ParsableCommand {
       var options = WorkerPool.Options()
       options.threads = settings.workerThreads
       pool = try WorkerPool(
-        listener: listener, options: options, handler: try Self.service(settings, logger))
+        listener: listener, options: options, handler: service)
     } catch {
       Diagnostic.print("The worker cannot start: \(error)")
       throw ExitCode.failure

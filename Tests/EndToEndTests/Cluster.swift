@@ -12,9 +12,9 @@ final class Cluster {
   let directory: TemporaryDirectory
   let port: UInt16
   let simulatorPort: UInt16
-  private(set) var workers: [Process] = []
-  private var others: [Process] = []
-  private var simulator: Process?
+  private(set) var workers: [ChildProcess] = []
+  private var nginx: ChildProcess?
+  private var simulator: ChildProcess?
   private let listener: ListenSocket
   private let environment: [String: String]
 
@@ -43,7 +43,8 @@ final class Cluster {
       "AUDIT_LOG_PATH": directory.file("audit.jsonl"), "WORKER_THREADS": "8",
     ].merging(settings) { $1 }
     try makeKeys()
-    try Program.run(Self.products + "/runner-token-service", ["init-db"], environment)
+    try ChildProcess.run(
+      Self.products + "/runner-token-service", ["init-db"], environment: environment)
     try startNginx()
     // The simulator first: a worker that finds it absent looks again only after some seconds.
     try startSimulator()
@@ -53,42 +54,37 @@ final class Cluster {
   }
 
   deinit {
-    for process in workers + others + [simulator].compactMap({ $0 }) { stop(process) }
+    for process in workers + [simulator, nginx].compactMap({ $0 }) { process.stop() }
   }
 
   // MARK: - Processes
 
-  /// Starts one more worker on the shared socket.
+  /// Starts one more worker on the shared socket, with its log in a file unless another descriptor is given for it.
   @discardableResult
-  func startWorker() throws -> Process {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: Self.products + "/runner-token-service")
-    process.arguments = ["worker"]
-    // Away from any .env.
-    process.currentDirectoryURL = URL(fileURLWithPath: directory.path)
-    process.environment = environment
-    process.standardInput = FileHandle(
-      fileDescriptor: listener.descriptor, closeOnDealloc: false)
-    process.standardError = try log("worker.log")
-    try process.run()
-    workers.append(process)
-    return process
+  func startWorker(log: Int32? = nil) throws -> ChildProcess {
+    let file = try log == nil ? openLog("worker.log") : -1
+    defer { close(file) }
+    // In a directory away from any .env.
+    let worker = try ChildProcess(
+      Self.products + "/runner-token-service", ["worker"], environment: environment,
+      directory: directory.path, input: listener.descriptor, errors: log ?? file)
+    workers.append(worker)
+    return worker
   }
 
   func startSimulator() throws {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: Self.products + "/github-simulator")
-    process.arguments = [
-      "--listen", directory.file("sim.sock"), "--app-key", directory.file("app.pem"),
-      "--base-url", "http://127.0.0.1:\(simulatorPort)",
-    ]
-    process.standardError = try log("simulator.log")
-    try process.run()
-    simulator = process
+    let file = try openLog("simulator.log")
+    defer { close(file) }
+    simulator = try ChildProcess(
+      Self.products + "/github-simulator",
+      [
+        "--listen", directory.file("sim.sock"), "--app-key", directory.file("app.pem"),
+        "--base-url", "http://127.0.0.1:\(simulatorPort)",
+      ], errors: file)
   }
 
   func stopSimulator() {
-    if let simulator { stop(simulator) }
+    simulator?.stop()
     simulator = nil
   }
 
@@ -103,14 +99,14 @@ final class Cluster {
       withDestinationPath: Self.repository + "/nginx")
     try nginxConfiguration.write(
       toFile: directory.file("nginx.conf"), atomically: true, encoding: .utf8)
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/sbin/nginx")
-    process.arguments = [
-      "-p", directory.path, "-c", directory.file("nginx.conf"), "-e", directory.file("nginx.log"),
-    ]
-    process.standardError = try log("nginx.log")
-    try process.run()
-    others.append(process)
+    let file = try openLog("nginx.log")
+    defer { close(file) }
+    nginx = try ChildProcess(
+      "/usr/sbin/nginx",
+      [
+        "-p", directory.path, "-c", directory.file("nginx.conf"), "-e", directory.file("nginx.log"),
+      ],
+      errors: file)
   }
 
   private var nginxConfiguration: String {
@@ -147,9 +143,9 @@ final class Cluster {
   }
 
   private func makeKeys() throws {
-    try Program.run("/usr/bin/openssl", ["genrsa", "-out", directory.file("app.pem"), "2048"])
+    try ChildProcess.run("/usr/bin/openssl", ["genrsa", "-out", directory.file("app.pem"), "2048"])
     chmod(directory.file("app.pem"), 0o600)
-    try Program.run(
+    try ChildProcess.run(
       "/usr/bin/openssl",
       [
         "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
@@ -158,10 +154,10 @@ final class Cluster {
       ])
   }
 
-  private func log(_ name: String) throws -> FileHandle {
+  private func openLog(_ name: String) throws -> Int32 {
     let descriptor = open(directory.file(name), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
     try #require(descriptor >= 0)
-    return FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+    return descriptor
   }
 
   /// Waits until a URL answers with a success.
@@ -177,15 +173,7 @@ final class Cluster {
 
   private func isOK(_ url: String) throws -> Bool {
     let arguments = ["-fs", "--max-time", "3", "--cacert", directory.file("tls.crt"), url]
-    return try Program("/usr/bin/curl", arguments).finish().status == 0
-  }
-
-  /// Asks a process to end, and makes it.
-  private func stop(_ process: Process) {
-    guard process.isRunning else { return }
-    process.terminate()
-    if !eventually(seconds: 30, { !process.isRunning }) { kill(process.processIdentifier, SIGKILL) }
-    process.waitUntilExit()
+    return try ChildProcess("/usr/bin/curl", arguments).finish().status == 0
   }
 
   // MARK: - Requests
@@ -207,7 +195,7 @@ final class Cluster {
     _ arguments: [String], _ path: String, token: String? = nil, headers: [String] = []
   ) throws -> Answer {
     let headers = headers + (token.map { ["Authorization: Bearer \($0)"] } ?? [])
-    let output = try Program.run(
+    let output = try ChildProcess.run(
       "/usr/bin/curl",
       ["-sS", "-i", "--max-time", "30", "--cacert", directory.file("tls.crt"), "--path-as-is"]
         + headers.flatMap { ["-H", $0] } + arguments + [url(path)])
@@ -220,7 +208,7 @@ final class Cluster {
   /// the outcome.
   func startLoad(
     _ count: Int, _ path: String, token: String, body: String? = nil, parallel: Int = 8
-  ) throws -> Program {
+  ) throws -> ChildProcess {
     let targets = repeatElement(
       "url = \"\(url(path))\"\noutput = \"/dev/null\"\n", count: count)
     let file = directory.file("load-\(UInt32.random(in: 0 ... .max))")
@@ -233,7 +221,7 @@ final class Cluster {
     if let body {
       arguments += ["-H", "Content-Type: application/json", "--data-binary", body]
     }
-    return try Program("/usr/bin/curl", arguments)
+    return try ChildProcess("/usr/bin/curl", arguments)
   }
 
   // MARK: - The world outside
@@ -241,20 +229,21 @@ final class Cluster {
   /// A request to the simulator, which must succeed.
   @discardableResult
   func simulate(_ path: String, _ body: String) throws -> JSONObject? {
-    let output = try Program.run(
+    let output = try ChildProcess.run(
       "/usr/bin/curl",
       [
         "-fsS", "--max-time", "30", "-H", "Content-Type: application/json", "--data-binary", body,
         "http://127.0.0.1:\(simulatorPort)\(path)",
       ])
-    return try? JSONValue(parsing: Array(output)).object
+    return try? JSONValue(parsing: output).object
   }
 
   func state() throws -> JSONObject {
-    let output = try Program.run(
-      "/usr/bin/curl", ["-fsS", "http://127.0.0.1:\(simulatorPort)/control/state"])
+    let output = try ChildProcess.run(
+      "/usr/bin/curl",
+      ["-fsS", "--max-time", "30", "http://127.0.0.1:\(simulatorPort)/control/state"])
     return try #require(
-      try JSONValue(parsing: Array(output), limits: .init(values: 100_000)).object)
+      try JSONValue(parsing: output, limits: .init(values: 100_000)).object)
   }
 
   func token(_ subject: String) throws -> String {
@@ -276,7 +265,7 @@ struct Answer {
   private let headers: [(name: String, value: String)]
   let body: String
 
-  init(_ output: Data) throws {
+  init(_ output: [UInt8]) throws {
     let text = String(decoding: output, as: UTF8.self)
     // Interim answers come first.
     var rest = text[...]
@@ -307,43 +296,11 @@ struct Answer {
   }
 }
 
-/// A program and what it prints.
-final class Program {
-  private let process = Process()
-  private let output = Pipe()
-
-  init(_ path: String, _ arguments: [String], _ environment: [String: String]? = nil) throws {
-    process.executableURL = URL(fileURLWithPath: path)
-    process.arguments = arguments
-    if let environment { process.environment = environment }
-    process.standardOutput = output
-    process.standardError = FileHandle.nullDevice
-    try process.run()
-  }
-
-  var isRunning: Bool { process.isRunning }
-
-  /// Waits for its end and returns what it printed.
-  func finish() -> (status: Int32, output: Data) {
-    let data = output.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    return (process.terminationStatus, data)
-  }
-
+extension ChildProcess {
   /// The status of each request of a load, counted.
   func statuses() -> [String: Int] {
     let lines = String(decoding: finish().output, as: UTF8.self).split(separator: "\n")
     return Dictionary(grouping: lines.map(String.init)) { $0 }.mapValues(\.count)
-  }
-
-  /// Runs a program to its end, which must be a success.
-  @discardableResult
-  static func run(
-    _ path: String, _ arguments: [String], _ environment: [String: String]? = nil
-  ) throws -> Data {
-    let (status, output) = try Program(path, arguments, environment).finish()
-    try #require(status == 0, "\(path) \(arguments.joined(separator: " ")) ended with \(status)")
-    return output
   }
 }
 

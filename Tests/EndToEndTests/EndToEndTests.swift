@@ -143,8 +143,8 @@ import Testing
         try rows(pending) == 1 && cluster.state()["faults_pending"] == .integer(0)
       })
     for worker in cluster.workers {
-      kill(worker.processIdentifier, SIGKILL)
-      worker.waitUntilExit()
+      worker.send(SIGKILL)
+      #expect(worker.waitForEnd(seconds: 10))
     }
     cluster.forgetWorkers()
     #expect(request.statuses() == ["502": 1])
@@ -179,10 +179,9 @@ import Testing
       usleep(200_000)
       try cluster.startWorker()
       #expect(load.isRunning, "the load must outlast the restarts for this to show anything")
-      worker.terminate()
-      #expect(eventually(seconds: 30) { !worker.isRunning })
-      #expect(worker.terminationStatus == 0)
-      #expect(worker.terminationReason == .exit)
+      worker.send(SIGTERM)
+      #expect(worker.waitForEnd(seconds: 30))
+      #expect(worker.status == 0)
     }
     #expect(load.statuses() == ["201": requests])
     #expect(
@@ -194,15 +193,47 @@ import Testing
       try cluster.state()["registration_tokens_issued"] == .integer(Int64(requests)))
   }
 
+  @Test func `a worker told to end answers what waits for a slow GitHub first`() throws {
+    let cluster = try Cluster()
+    let alice = try cluster.token("alice")
+    try cluster.simulate(
+      "/control/faults", #"{"path_contains":"/actions/runners","count":2,"delay_ms":2000}"#)
+    let load = try cluster.startLoad(
+      1, provisionPath, token: alice, body: #"{"runner_name":"ci-1"}"#)
+    #expect(
+      try eventually(seconds: 10) { try cluster.state()["faults_pending"] != .integer(2) })
+    for worker in cluster.workers { worker.send(SIGTERM) }
+    #expect(load.statuses() == ["201": 1])
+    for worker in cluster.workers {
+      #expect(worker.waitForEnd(seconds: 30))
+      #expect(worker.status == 0)
+    }
+  }
+
+  @Test func `a log that cannot be written does not end a worker`() throws {
+    let full = open("/dev/full", O_WRONLY | O_CLOEXEC)
+    defer { close(full) }
+    let cluster = try Cluster()
+    for worker in cluster.workers { worker.stop() }
+    cluster.forgetWorkers()
+    let worker = try cluster.startWorker(log: full)
+    let alice = try cluster.token("alice")
+    for number in 0..<3 {
+      let body = #"{"runner_name":"ci-\#(number)"}"#
+      #expect(try cluster.post(provisionPath, body, token: alice).status == 201)
+    }
+    #expect(worker.isRunning)
+  }
+
   @Test func `a silent connection does not keep a worker from ending`() throws {
     let cluster = try Cluster()
     let silent = try (0..<20).map { _ in try UnixConnection(cluster.directory.file("fcgi.sock")) }
     // It still serves, though more connections are silent than it has threads.
     #expect(try cluster.get("/health").status == 200)
-    for worker in cluster.workers { worker.terminate() }
+    for worker in cluster.workers { worker.send(SIGTERM) }
     for worker in cluster.workers {
-      #expect(eventually(seconds: 10) { !worker.isRunning })
-      #expect(worker.terminationStatus == 0)
+      #expect(worker.waitForEnd(seconds: 10))
+      #expect(worker.status == 0)
     }
     withExtendedLifetime(silent) {}
   }
@@ -262,8 +293,7 @@ import Testing
     let cluster = try Cluster()
     cluster.stopSimulator()
     for worker in cluster.workers {
-      worker.terminate()
-      worker.waitUntilExit()
+      worker.stop()
     }
     unlink(cluster.directory.file("fcgi.sock"))
     let answer = try cluster.get("/health")

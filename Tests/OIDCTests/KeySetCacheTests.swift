@@ -49,13 +49,34 @@ import Testing
     #expect(provider.fetches == 1)
   }
 
-  @Test func `a key that appears later is found after the interval for unknown keys`() throws {
+  @Test func `a key that appears later is found at once`() throws {
     try validate()
     try provider.addKey("rsa-2", .rs256)
-    #expect(performing: { try validate(keyID: "rsa-2") }, throws: isKeyNotFound)
-    #expect(provider.fetches == 1)
-    clock.advance(by: 31)
     try validate(keyID: "rsa-2")
+    #expect(provider.fetches == 2)
+  }
+
+  @Test func `a second new key within the interval is found after it`() throws {
+    try validate()
+    try provider.addKey("rsa-2", .rs256)
+    try validate(keyID: "rsa-2")
+    try provider.addKey("rsa-3", .rs256)
+    #expect(performing: { try validate(keyID: "rsa-3") }, throws: isKeyNotFound)
+    #expect(provider.fetches == 2)
+    clock.advance(by: 30)
+    try validate(keyID: "rsa-3")
+    #expect(provider.fetches == 3)
+  }
+
+  @Test func `fifty threads with a new key make one fetch and are all accepted`() throws {
+    try validate()
+    try provider.addKey("rsa-2", .rs256)
+    let token = try provider.token(at: clock.date, keyID: "rsa-2")
+    let accepted = Locked(0)
+    DispatchQueue.concurrentPerform(iterations: 50) { _ in
+      if (try? validator.validate(token, now: clock.date)) != nil { accepted.withLock { $0 += 1 } }
+    }
+    #expect(accepted.withLock { $0 } == 50)
     #expect(provider.fetches == 2)
   }
 

@@ -109,7 +109,9 @@ import Testing
     "https://id.example/", "http://id.example", "https://ID.example", "https://id.example:443", "",
   ])
   func `a token of another issuer is refused and nothing is fetched`(issuer: String) throws {
-    #expect(try fault(["iss": "\"\(issuer)\""]) == .issuerNotTrusted)
+    #expect(
+      try fault(["iss": "\"\(issuer)\""])
+        == .issuerNotTrusted(expected: FakeIdentityProvider.issuer))
     #expect(provider.requestCount == 0)
   }
 

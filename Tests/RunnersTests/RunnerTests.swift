@@ -3,13 +3,14 @@ import Runners
 import Testing
 
 @Suite struct RunnerNameTests {
-  @Test(arguments: ["a", "ci-1", "CI_1.x", "-", "...", String(repeating: "a", count: 64)])
+  @Test(arguments: ["a", "ci-1", "CI_1.x", "_-", "...", String(repeating: "a", count: 64)])
   func `a name of allowed characters is accepted`(text: String) {
     #expect(RunnerName(text)?.description == text)
   }
 
   @Test(arguments: [
-    "", " ", "a b", "a/b", "a%2f", "é", "а", "a\n", "a\u{0}", ".", "..", "a'b", "$(x)",
+    "", " ", "a b", "a/b", "a%2f", "é", "а", "a\n", "a\u{0}", ".", "..", "-", "--ephemeral", "a'b",
+    "$(x)",
     String(repeating: "a", count: 65),
   ])
   func `any other name is refused`(text: String) {
@@ -37,7 +38,9 @@ import Testing
     #expect(Label(text)?.description == text)
   }
 
-  @Test(arguments: ["", "a b", "a,b", "ｇｐｕ", "gpu\u{200B}", String(repeating: "a", count: 257)])
+  @Test(arguments: [
+    "", "a b", "a,b", "-x", "ｇｐｕ", "gpu\u{200B}", String(repeating: "a", count: 257),
+  ])
   func `any other label is refused`(text: String) {
     #expect(Label(text) == nil)
   }

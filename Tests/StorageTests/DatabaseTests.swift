@@ -79,8 +79,9 @@ import Testing
 
   @Test func `commits are durable and nobody checkpoints by itself`() throws {
     let database = try migrated()
+    // On the connection that writes, which may differ from those that read.
     func pragma(_ name: String) throws -> String? {
-      try database.read { try String.fetchOne($0.database, sql: "PRAGMA \(name)") }
+      try database.write { try String.fetchOne($0.database, sql: "PRAGMA \(name)") }
     }
     #expect(try pragma("synchronous") == "2")
     #expect(try pragma("journal_mode") == "wal")

@@ -32,6 +32,8 @@ import Testing
     (#"{"sub":"x","email":7,"email_verified":true}"#, "sub:x"),
     (#"{"sub":"x","email":"","email_verified":true}"#, "sub:x"),
     (#"{"sub":"x","email":"sub:y","email_verified":true}"#, "sub:x"),
+    (#"{"sub":"x","email":" ","email_verified":true}"#, "sub:x"),
+    (#"{"sub":"x","email":"\u202eevil@b.c","email_verified":true}"#, "sub:x"),
   ])
   func `an address counts as the identity only when it is verified`(
     claims: String, identity: String

@@ -7,6 +7,7 @@ import Storage
 import StrictJSON
 import TestSupport
 import Testing
+import TokenService
 
 @Suite struct ProvisionTests {
   @Test func `a caller gets a registration token, and only they can see it`() throws {
@@ -254,6 +255,31 @@ import Testing
     #expect(response.problem == "503 AUDIT_UNAVAILABLE")
     #expect(try world.liveRunner("ci-1") == nil)
     #expect(world.calls("/registration-token") == 1)
+  }
+
+  @Test func `an answer that did not reach the web server is recorded`() throws {
+    let world = try World()
+    let response = try world.provision()
+    let request = Request(
+      parameters: Parameters([("REQUEST_ID", "0123456789abcdef")]), body: .complete([]))
+    world.service.didNotDeliver(response, to: request)
+    let line = try #require(try world.auditLines().last)
+    #expect(line["event_type"] == .string("provision_undelivered"))
+    #expect(line["request_id"] == .string("0123456789abcdef"))
+    world.service.didNotDeliver(Response(status: 404), to: request)
+    #expect(try world.auditEvents().count == 3)
+  }
+
+  @Test func `the lines of the audit log's file are in the order of the table`() throws {
+    let world = try World()
+    let token = try world.token()
+    DispatchQueue.concurrentPerform(iterations: 40) { _ in
+      _ = world.send(
+        "POST", "/api/v1/runners/provision", token: token,
+        body: #"{"runner_name_prefix":"ci"}"#)
+    }
+    let ids = try world.auditLines().compactMap { $0["id"]?.integer }
+    #expect(ids == Array(1...80))
   }
 
   @Test func `a reservation that ran out while GitHub took its time is not issued`() throws {

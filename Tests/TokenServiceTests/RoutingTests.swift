@@ -1,3 +1,4 @@
+import Concurrency
 import FastCGI
 import Foundation
 import HTTPClient
@@ -150,6 +151,25 @@ import Testing
     try FileManager.default.createDirectory(
       atPath: world.directory.file("audit.jsonl"), withIntermediateDirectories: false)
     #expect(try checks(world.send("GET", "/health/ready"))["audit_file"] == "failed")
+  }
+
+  @Test func `many who ask at once get an answer, and later ones a new look`() throws {
+    let world = try World()
+    let statuses = Locked<[Int]>([])
+    DispatchQueue.concurrentPerform(iterations: 50) { _ in
+      let status = world.send("GET", "/health/ready").status
+      statuses.withLock { $0.append(status) }
+    }
+    #expect(statuses.withLock { $0 } == Array(repeating: 200, count: 50))
+    try FileManager.default.removeItem(atPath: world.directory.file("audit.jsonl"))
+    try FileManager.default.createDirectory(
+      atPath: world.directory.file("audit.jsonl"), withIntermediateDirectories: false)
+    var status = 200
+    for _ in 0..<80 where status == 200 {
+      usleep(100_000)
+      status = world.send("GET", "/health/ready").status
+    }
+    #expect(status == 503)
   }
 
   @Test func `what was looked at just now is not looked at again`() throws {

@@ -88,6 +88,35 @@ import Testing
     #expect(try world.provision(as: "bob").status == 201)
   }
 
+  @Test func `the name of an ephemeral runner that has done its job is free for its owner`() throws
+  {
+    _ = try register()
+    try world.control("POST", "/runners/ci-1/status", #"{"status":"online"}"#)
+    _ = try send("POST", "/ci-1/refresh")
+    #expect(try world.provision().problem == "409 RUNNER_NAME_CONFLICT")
+    try world.control("POST", "/runners/ci-1/job", #"{"action":"start"}"#)
+    try world.control("POST", "/runners/ci-1/job", #"{"action":"finish"}"#)
+    #expect(try world.provision().status == 201)
+  }
+
+  @Test func `the name of a runner whose token expired unused is free for anybody`() throws {
+    _ = try world.provision()
+    #expect(try world.provision(as: "bob").problem == "409 RUNNER_NAME_CONFLICT")
+    world.clock.advance(by: 3601)
+    #expect(try world.provision(as: "bob").status == 201)
+  }
+
+  @Test func `a runner of the same name with other labels is not taken for the caller's`() throws {
+    _ = try world.provision()
+    let token = try #require(
+      try world.provision(#"{"runner_name":"other"}"#).object["registration_token"]?.string)
+    try world.control(
+      "POST", "/runners/register", #"{"token":"\#(token)","name":"ci-1","labels":["prod"]}"#)
+    #expect(try status(send("POST", "/ci-1/refresh")) == "pending")
+    #expect(try send("DELETE", "/ci-1").status == 204)
+    #expect(world.calls("DELETE ") == 0)
+  }
+
   @Test func `a runner with a job is not deleted`() throws {
     _ = try register()
     try world.control("POST", "/runners/ci-1/status", #"{"status":"online"}"#)

@@ -18,16 +18,11 @@ import Testing
 
   /// PEM by the openssl program, since nothing of ours writes private keys.
   private static func writeKey(to path: String, kind: String) throws {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/openssl")
-    process.arguments =
+    try ChildProcess.run(
+      "/usr/bin/openssl",
       kind == "RSA"
-      ? ["genrsa", "-out", path, "2048"]
-      : ["ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", path]
-    process.standardError = FileHandle.nullDevice
-    try process.run()
-    process.waitUntilExit()
-    #expect(process.terminationStatus == 0)
+        ? ["genrsa", "-out", path, "2048"]
+        : ["ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", path])
     try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
   }
 

@@ -1,0 +1,27 @@
+extension String {
+  /// This JSON text with escapes for what JSON allows to stand as it is and a terminal or a reader might act on: DEL, C1
+  /// controls, line and paragraph separators, and the characters that have no width or turn the direction of text. Such a
+  /// character can only stand inside a string of a JSON text, so the escape means the same.
+  public func escapingInvisibleInJSON() -> String {
+    var escaped = UnicodeScalarView()
+    for scalar in unicodeScalars {
+      if scalar.isInvisible {
+        let digits = String(scalar.value, radix: 16)
+        let zeros = String(repeating: "0", count: max(0, 4 - digits.count))
+        escaped.append(contentsOf: "\\u\(zeros)\(digits)".unicodeScalars)
+      } else {
+        escaped.append(scalar)
+      }
+    }
+    return String(escaped)
+  }
+}
+
+extension Unicode.Scalar {
+  fileprivate var isInvisible: Bool {
+    switch value {
+    case 0x7F...0x9F, 0x061C, 0x200B...0x200F, 0x2028...0x202E, 0x2060...0x206F, 0xFEFF: true
+    default: false
+    }
+  }
+}
