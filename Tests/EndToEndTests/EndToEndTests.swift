@@ -268,7 +268,19 @@ import Testing
 
     let twoTokens = try cluster.curl(
       [], "/api/v1/auth/me", headers: ["Authorization: Bearer a", "Authorization: Bearer b"])
-    #expect(twoTokens.status == 400)
+    #expect(twoTokens.problem == "400 BAD_REQUEST")
+    #expect(twoTokens.header("X-Request-ID") != nil)
+    let trace = try cluster.curl(["-X", "TRACE"], "/health")
+    #expect(trace.problem == "405 METHOD_NOT_ALLOWED")
+    #expect(trace.header("Allow") != nil)
+    let long = try cluster.get("/" + String(repeating: "a", count: 20_000))
+    #expect(long.problem == "400 BAD_REQUEST")
+    let outside = try cluster.get("/../health")
+    #expect(outside.problem == "400 BAD_REQUEST")
+    #expect(try cluster.get("/.problem/too-long").problem == "404 NOT_FOUND")
+    let clear = try ChildProcess.run(
+      "/usr/bin/curl", ["-sS", "-i", "--max-time", "10", "http://127.0.0.1:\(cluster.port)/"])
+    #expect(try Answer(clear).problem == "400 BAD_REQUEST")
   }
 
   @Test func `what a client says about its address or its tools cannot mislead the audit log`()
