@@ -203,7 +203,7 @@ extension Service {
   private func answer(
     _ runner: Runner, token: String, expiresAt: Timestamp, to request: Request
   ) throws(ServiceError) -> Response {
-    if request.parameters.prefersPlainText {
+    if request.parameters.accept.prefersPlainText {
       return Response(
         status: 201, headers: [.init("Content-Type", "text/plain; charset=utf-8")],
         body: Array("\(token)\n".utf8))

@@ -1,4 +1,3 @@
-import FastCGI
 import Foundation
 import Runners
 
@@ -133,16 +132,5 @@ struct ConfigurationCommand {
   /// Quoted for a POSIX shell, whatever is in it.
   private func quoted(_ text: String) -> String {
     "'" + text.replacingOccurrences(of: "'", with: "'\\''") + "'"
-  }
-}
-
-extension Parameters {
-  /// Whether `Accept` names plain text before JSON. Without the header, or with any other, the answer is JSON.
-  var prefersPlainText: Bool {
-    let ranges = (self["HTTP_ACCEPT"] ?? "").lowercased().split(separator: ",").compactMap {
-      $0.split(separator: ";").first?.trimmingCharacters(in: .whitespaces)
-    }
-    let first = ranges.first { ["text/plain", "application/json", "*/*"].contains($0) }
-    return first == "text/plain"
   }
 }

@@ -43,7 +43,19 @@ import TokenService
     #expect(response.text.wholeMatch(of: /[A-Z0-9]{29}\n/) != nil)
   }
 
-  @Test(arguments: ["*/*", "application/json, text/plain", "image/png", "text/html,*/*;q=0.8"])
+  @Test(arguments: [
+    "text/plain, application/json", "Text/Plain; charset=utf-8", "text/plain, */*",
+    "application/json;q=0.5, text/plain", "text/plain;q=0.1, application/json;q=0",
+  ])
+  func `plain text is given to who wants it more than JSON`(accept: String) throws {
+    let response = try World().provision(parameters: [("HTTP_ACCEPT", accept)])
+    #expect(response.header("Content-Type") == "text/plain; charset=utf-8")
+  }
+
+  @Test(arguments: [
+    "*/*", "application/json, text/plain", "image/png", "text/html,*/*;q=0.8", "",
+    "text/plain;q=0", "text/plain;q=0.1, application/json", "text/plain;q=nan, */*",
+  ])
   func `anything else that is accepted gets JSON`(accept: String) throws {
     let response = try World().provision(parameters: [("HTTP_ACCEPT", accept)])
     #expect(response.header("Content-Type") == "application/json; charset=utf-8")
