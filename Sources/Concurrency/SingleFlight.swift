@@ -12,20 +12,6 @@ public final class SingleFlight<Value: Sendable, Failure: Error>: @unchecked Sen
 
   public init() {}
 
-  /// Waits for the call that is under way and throws what it does. Returns at once if there is none.
-  public func join() throws(Failure) {
-    condition.lock()
-    defer { condition.unlock() }
-    guard let flight = current else { return }
-    while true {
-      if let outcome = flight.outcome {
-        _ = try outcome.get()
-        return
-      }
-      condition.wait()
-    }
-  }
-
   /// Runs `work`, unless a call is under way: then waits for that one and returns or throws what it did.
   /// Nothing is remembered once the work has ended; how long `work` may take is its own affair.
   public func run(_ work: () throws(Failure) -> Value) throws(Failure) -> Value {

@@ -83,6 +83,9 @@ final class ConnectionSet: Sendable {
   private let deadlines: Deadlines
   private let state = Locked(State())
 
+  /// More connections than threads that can have been woken for one each and found the set draining.
+  private static let wakeUpsToHonour = 16
+
   private static let listenerTag: UInt64 = .max
   private static let wakeUpTag: UInt64 = .max - 1
 
@@ -157,8 +160,11 @@ final class ConnectionSet: Sendable {
         switch entry.phase {
         case .silent where !entry.isClaimed && age > deadlines.idle:
           removeIfNothingWaits(descriptor, from: &state)
-        case .arriving where !entry.isClaimed && age > deadlines.reading:
+        case .arriving where !entry.isClaimed && age > deadlines.reading * 3:
           remove(descriptor, from: &state)
+        case .arriving where !entry.isClaimed && age > deadlines.reading:
+          // The rest may have arrived, and only a thread be missing.
+          removeIfNothingWaits(descriptor, from: &state)
         case .writing where age > deadlines.writing:
           shutdown(descriptor, Int32(SHUT_RDWR))
         default: break
@@ -170,16 +176,23 @@ final class ConnectionSet: Sendable {
 
   /// Stops accepting. Connections that are open stay welcome, since their requests are on the way.
   func drain() {
-    state.withLock {
-      $0.isDraining = true
-      $0.isListening = false
+    state.withLock { state in
+      state.isListening = false
       _ = control(EPOLL_CTL_DEL, listener, 0, 0)
+      // The kernel may have woken us for a connection, and nobody else: take what is there, as far as it may be that.
+      for _ in 0..<Self.wakeUpsToHonour {
+        guard let connection = admit(to: &state) else { break }
+        if !arm(connection, in: &state) { remove(connection.descriptor, from: &state) }
+      }
+      state.isDraining = true
     }
   }
 
-  /// Whether no connection waits for its request. Threads may still hold some.
+  /// Whether no connection waits for its request, or is just being read from. Threads may still hold some.
   var isQuiet: Bool {
-    state.withLock { !$0.hasWaiting }
+    state.withLock { state in
+      !state.entries.values.contains { $0.phase == .silent || $0.phase == .arriving }
+    }
   }
 
   /// Whether connections wait to be accepted.
@@ -213,18 +226,22 @@ final class ConnectionSet: Sendable {
   private func accept() -> Connection? {
     state.withLock { (state: inout State) -> Connection? in
       guard !state.isDraining, makeRoom(in: &state) else { return nil }
-      let descriptor = accept4(listener, nil, nil, shim_sock_cloexec)
-      guard descriptor >= 0 else {
-        // No descriptor left in the process or the system: listen again when one is closed or at the next sweep.
-        if [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(errno) { park(&state) }
-        return nil
-      }
-      let connection = Connection(
-        descriptor: descriptor, serial: state.nextSerial, bodyLimit: bodyLimit)
-      state.nextSerial &+= 1
-      state.entries[descriptor] = Entry(connection: connection)
-      return connection
+      return admit(to: &state)
     }
+  }
+
+  private func admit(to state: inout State) -> Connection? {
+    let descriptor = accept4(listener, nil, nil, shim_sock_cloexec)
+    guard descriptor >= 0 else {
+      // No descriptor left in the process or the system: listen again when one is closed or at the next sweep.
+      if [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(errno) { park(&state) }
+      return nil
+    }
+    let connection = Connection(
+      descriptor: descriptor, serial: state.nextSerial, bodyLimit: bodyLimit)
+    state.nextSerial &+= 1
+    state.entries[descriptor] = Entry(connection: connection)
+    return connection
   }
 
   /// At capacity the connection that has waited longest makes room if it is silent; otherwise the rest of the world
@@ -277,13 +294,22 @@ final class ConnectionSet: Sendable {
         state.entries[connection.descriptor]?.phase = .arriving
         state.entries[connection.descriptor]?.since = .now
       }
-      state.entries[connection.descriptor]?.isClaimed = false
-      let tag = UInt64(connection.serial) << 32 | UInt64(connection.descriptor)
-      let events = shim_epollin | shim_epolloneshot
-      // Known already where it has been reported before.
-      return control(EPOLL_CTL_ADD, connection.descriptor, events, tag)
-        || errno == EEXIST && control(EPOLL_CTL_MOD, connection.descriptor, events, tag)
+      return arm(connection, in: &state)
     }
+  }
+
+  /// Gives a connection to epoll. Returns false, and the connection stays the caller's, where that fails.
+  private func arm(_ connection: Connection, in state: inout State) -> Bool {
+    let tag = UInt64(connection.serial) << 32 | UInt64(connection.descriptor)
+    let events = shim_epollin | shim_epolloneshot
+    // Known already where it has been reported before.
+    guard
+      control(EPOLL_CTL_ADD, connection.descriptor, events, tag)
+        || errno == EEXIST && control(EPOLL_CTL_MOD, connection.descriptor, events, tag)
+    else { return false }
+    // Whoever it is reported to must take the lock, which we hold, to claim it.
+    state.entries[connection.descriptor]?.isClaimed = false
+    return true
   }
 
   /// Ends a connection that waits, unless something has arrived on it and only lacks a thread.

@@ -20,7 +20,8 @@ public struct GitHubClient: Sendable {
     self.organization = organization
     self.http = http
     self.now = now
-    tokens = InstallationTokenCache(now: now) { http throws(GitHubError) in
+    // Not within the budget of the request that happens to need it: others wait for the same token.
+    tokens = InstallationTokenCache(now: now) { () throws(GitHubError) in
       let jwt: String
       do { jwt = try credentials.appJWT(now: now()) } catch {
         throw .credentialsRejected("the App JWT could not be signed")
@@ -79,7 +80,7 @@ public struct GitHubClient: Sendable {
 
   /// Makes sure that GitHub accepts our credentials.
   public func checkCredentials() throws(GitHubError) {
-    _ = try tokens.current(over: http)
+    _ = try tokens.current()
   }
 
   // MARK: - Transport
@@ -91,11 +92,11 @@ public struct GitHubClient: Sendable {
   private func send(
     _ method: HTTPRequest.Method, _ path: String, body: [UInt8] = []
   ) throws(GitHubError) -> HTTPResponse {
-    let token = try tokens.current(over: http)
+    let token = try tokens.current()
     let response = try send(method, path, body: body, token: token)
     guard response.status == 401 else { return response }
     tokens.discard(token)
-    return try send(method, path, body: body, token: try tokens.current(over: http))
+    return try send(method, path, body: body, token: try tokens.current())
   }
 
   private func send(

@@ -1,6 +1,5 @@
 import Concurrency
 import Foundation
-import HTTPClient
 
 /// The installation access token that this process uses, minted anew before it expires. One mint at a time: the threads
 /// that need a token meanwhile wait for that one.
@@ -13,25 +12,25 @@ final class InstallationTokenCache: Sendable {
   /// A token is not used in the last minutes of its life, so that it does not expire on the way.
   private static let margin: TimeInterval = 300
 
-  private let mint: @Sendable (HTTPClient) throws(GitHubError) -> Token
+  private let mint: @Sendable () throws(GitHubError) -> Token
   private let now: @Sendable () -> Date
   private let token = Locked<Token?>(nil)
   private let mints = SingleFlight<String, GitHubError>()
 
   init(
     now: @escaping @Sendable () -> Date,
-    mint: @escaping @Sendable (HTTPClient) throws(GitHubError) -> Token
+    mint: @escaping @Sendable () throws(GitHubError) -> Token
   ) {
     self.now = now
     self.mint = mint
   }
 
-  /// A token that is good for some minutes, minted over `http` if need be.
-  func current(over http: HTTPClient) throws(GitHubError) -> String {
+  /// A token that is good for some minutes, minted if need be.
+  func current() throws(GitHubError) -> String {
     if let text = usableText() { return text }
     return try mints.run { () throws(GitHubError) in
       if let text = usableText() { return text }
-      let minted = try mint(http)
+      let minted = try mint()
       token.withLock { $0 = minted }
       return minted.text
     }

@@ -34,6 +34,7 @@ final class KeySetCache: Sendable {
   private let uptime: @Sendable () -> Duration
   private let state = Locked(State())
   private let fetches = SingleFlight<Void, TokenRefusal>()
+  private let looks = SingleFlight<Void, TokenRefusal>()
 
   init(provider: Provider, http: HTTPClient, uptime: @escaping @Sendable () -> Duration) {
     source = KeySetSource(provider: provider, http: http)
@@ -58,15 +59,14 @@ final class KeySetCache: Sendable {
   /// A provider that has just changed its keys signs with one that we do not know. So may anybody: hence one look an
   /// interval, which the callers that come while it lasts share.
   private func lookForUnknownKey() throws(TokenRefusal) {
-    let now = uptime()
-    let isDue = state.withLock { state in
-      if let last = state.lookedForUnknownKeyAt, now - last < Self.unknownKeyInterval {
-        return false
-      }
-      state.lookedForUnknownKeyAt = now
-      return true
+    try looks.run { () throws(TokenRefusal) in
+      let now = uptime()
+      let last = state.withLock(\.lookedForUnknownKeyAt)
+      if let last, now - last < Self.unknownKeyInterval { return }
+      // A look that fails does not count: its callers are told that the provider is down, and not that their token is bad.
+      try fetch()
+      state.withLock { $0.lookedForUnknownKeyAt = now }
     }
-    if isDue { try fetch() } else { try fetches.join() }
   }
 
   func checkAvailable() throws(TokenRefusal) {

@@ -10,8 +10,6 @@ public final class AuditFile: Sendable {
     var descriptor: Int32
     var device: dev_t
     var inode: ino_t
-    /// The last write stopped in the middle of a line.
-    var endsInsideLine = false
   }
 
   private let path: String
@@ -44,14 +42,21 @@ public final class AuditFile: Sendable {
   private func append(_ line: String, to file: inout OpenFile?) throws(StorageError) {
     let open = try current(&file)
     // One write for each line, so that lines of several processes do not mix.
-    let bytes = Array((open.endsInsideLine ? "\n" + line : line).utf8)
+    let bytes = Array(line.utf8)
     let written = write(open.descriptor, bytes, bytes.count)
     guard written == bytes.count else {
       let reason = written < 0 ? String(cString: strerror(errno)) : "the disk is full"
-      if written > 0 { file?.endsInsideLine = true }
+      if written > 0 { takeBack(written, from: open.descriptor) }
       throw .auditFileUnavailable("\(path): \(reason)")
     }
-    file?.endsInsideLine = false
+  }
+
+  /// Takes half a line off the end, so that the next one stands by itself. Writers hold the database's write lock, so
+  /// nobody has added to it.
+  private func takeBack(_ count: Int, from descriptor: Int32) {
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { return }
+    ftruncate(descriptor, status.st_size - off_t(count))
   }
 
   /// The file at the path, opened anew after somebody has moved it away.

@@ -21,7 +21,7 @@ public final class Database: Sendable {
     checkpoint = try Checkpoint(databasePath: path)
     do {
       // Under the lock, because opening a pool writes where the write-ahead log is empty.
-      pool = try writeLock.exclusive {
+      pool = try writeLock.exclusive(until: .now + FileLock.patience) {
         try DatabasePool(path: path, configuration: Self.configuration())
       }
       // Once more: the library lowers it to NORMAL for the connection that writes.
@@ -41,7 +41,7 @@ public final class Database: Sendable {
     defer { umask(mask) }
     let lock = try FileLock(path: path + ".lock")
     do {
-      return try lock.exclusive {
+      return try lock.exclusive(until: .now + FileLock.patience) {
         let queue = try DatabaseQueue(path: path, configuration: configuration())
         try queue.writeWithoutTransaction { database in
           _ = try String.fetchOne(database, sql: "PRAGMA journal_mode = WAL")
@@ -92,9 +92,11 @@ public final class Database: Sendable {
   public func write<Result>(
     _ body: (Transaction) throws -> Result, afterCommit: (Result) throws -> Void = { _ in }
   ) throws -> Result {
+    // From here: the threads of this process wait for each other first, and must not each wait anew.
+    let deadline = ContinuousClock.now + FileLock.patience
     do {
       let result = try pool.writeWithoutTransaction { database in
-        try writeLock.exclusive {
+        try writeLock.exclusive(until: deadline) {
           var result: Result?
           try database.inTransaction(.immediate) {
             result = try body(Transaction(database: database, now: now()))

@@ -19,12 +19,14 @@ final class FileLock: Sendable {
     close(descriptor)
   }
 
+  /// How long a writer waits for its turn.
+  static let patience: Duration = .seconds(5)
+
   /// Runs `body` while this process holds the lock. Callers of one process must take turns by themselves.
-  /// Throws `databaseUnavailable` if another process holds it for longer than `timeout`.
+  /// Throws `databaseUnavailable` if another process holds it until `deadline`.
   func exclusive<Result>(
-    timeout: Duration = .seconds(5), _ body: () throws -> Result
+    until deadline: ContinuousClock.Instant, _ body: () throws -> Result
   ) throws -> Result {
-    let deadline = ContinuousClock.now + timeout
     while !tryLock() {
       guard ContinuousClock.now < deadline else {
         throw StorageError.databaseUnavailable("another process holds the write lock")

@@ -14,27 +14,41 @@ extension Service {
       try record(.deprovision(runner, .deprovisionRequested, context.actor))
     }
     do {
-      try deleteAtGitHub(runner, context)
+      try delete(runner, context)
     } catch {
       try audited { _, record in
         try record(.deprovision(runner, .deprovision, context.actor, failed: ServiceError(error)))
       }
       throw error
     }
-    try audited { transaction, record in
-      guard var current = try transaction.runners.runner(id: runner.id),
-        current.status != .deleted
-      else { return }
-      current.delete(for: .requested, at: transaction.now)
-      try transaction.runners.update(current)
-      try record(.deprovision(current, .deprovision, context.actor))
-    }
     return Response(status: 204)
   }
 
-  private func deleteAtGitHub(_ runner: Runner, _ context: RequestContext) throws {
-    guard case .present(let id, _, _) = try observe(runner, context) else { return }
-    try github.limited(until: context.deadline).deleteRunner(id: id)
+  private func delete(_ runner: Runner, _ context: RequestContext) throws {
+    var runner = runner
+    // Again where somebody else has found out meanwhile under which id GitHub knows it.
+    for _ in 0..<3 {
+      if case .present(let id, _, _) = try observe(runner, context) {
+        try github.limited(until: context.deadline).deleteRunner(id: id)
+        runner.githubRunnerID = id
+      }
+      let isSettled = try audited { transaction, record in
+        guard var current = try transaction.runners.runner(id: runner.id),
+          current.status != .deleted
+        else { return true }
+        guard current.githubRunnerID == nil || current.githubRunnerID == runner.githubRunnerID
+        else {
+          runner = current
+          return false
+        }
+        current.delete(for: .requested, at: transaction.now)
+        try transaction.runners.update(current)
+        try record(.deprovision(current, .deprovision, context.actor))
+        return true
+      }
+      if isSettled { return }
+    }
+    throw ServiceError.githubUnavailable(retryAfter: 1)
   }
 }
 

@@ -20,7 +20,14 @@ extension Service {
   ) throws -> Response {
     let wanted = try ProvisionRequest(parsing: try JSONBody.object(of: request))
     try authorize(wanted, caller, context)
-    try lookAtHolder(of: wanted.name, caller, context)
+    do { try lookAtHolder(of: wanted.name, caller, context) } catch {
+      try audited { _, record in
+        try record(
+          .provisionFailed(
+            ServiceError(error), name: wanted.name.text, labels: wanted.labels, context.actor))
+      }
+      throw error
+    }
     let runner = try reserve(wanted, caller, context)
     do {
       let token = try makeRegistrationToken(for: runner, context)

@@ -67,6 +67,7 @@ final class Readiness: Sendable {
       if let last = state.last, state.isLooking || .now - last.at < Self.lifetime {
         return last.report
       }
+      if state.isLooking { return Report(checks: ["startup": "in_progress"], timestamp: now) }
       state.isLooking = true
       return nil
     }

@@ -18,25 +18,43 @@ extension Service {
   /// Looks at GitHub and stores what was found.
   @discardableResult
   func refresh(_ runner: Runner, _ context: RequestContext) throws -> Runner {
-    let observation = try observe(runner, context)
-    return try audited { transaction, record in
-      guard let current = try transaction.runners.runner(id: runner.id) else {
-        throw ServiceError.runnerNotFound
+    var runner = runner
+    // Again where somebody else has found out meanwhile under which id GitHub knows it: that it was not found by its name
+    // then says nothing about it.
+    for _ in 0..<3 {
+      let observation = try observe(runner, context)
+      let (current, isSettled) = try audited { transaction, record in
+        try apply(observation, of: runner, transaction, record, context)
       }
-      let next = current.observed(observation, at: transaction.now)
-      if next != current { try transaction.runners.update(next) }
-      try record(
-        AuditEvent(
-          .refresh, actor: context.actor, runnerID: next.id, runnerName: next.name.description))
-      if next.status != current.status {
-        try record(.statusChange(of: next, from: current.status, context.actor))
-      }
-      return next
+      if isSettled { return current }
+      runner = current
     }
+    throw ServiceError.githubUnavailable(retryAfter: 1)
   }
 
-  /// Asks GitHub about a runner: by its id once that is known, until then by its name and labels.
+  private func apply(
+    _ observation: Observation, of observed: Runner, _ transaction: Transaction,
+    _ record: (AuditEvent) throws -> Void, _ context: RequestContext
+  ) throws -> (Runner, isSettled: Bool) {
+    guard let current = try transaction.runners.runner(id: observed.id) else {
+      throw ServiceError.runnerNotFound
+    }
+    guard current.githubRunnerID == observed.githubRunnerID else { return (current, false) }
+    let next = current.observed(observation, at: transaction.now)
+    if next != current { try transaction.runners.update(next) }
+    try record(
+      AuditEvent(
+        .refresh, actor: context.actor, runnerID: next.id, runnerName: next.name.description))
+    if next.status != current.status {
+      try record(.statusChange(of: next, from: current.status, context.actor))
+    }
+    return (next, true)
+  }
+
+  /// Asks GitHub about a runner: by its id once that is known, until then by its name and labels. Nobody can have
+  /// registered a runner whose token has not been issued, so one of its name is somebody else's.
   func observe(_ runner: Runner, _ context: RequestContext) throws -> Observation {
+    guard runner.githubRunnerID != nil || runner.isIssued else { return .absent }
     let github = github.limited(until: context.deadline)
     let found: GitHubRunner?
     if let id = runner.githubRunnerID {

@@ -19,10 +19,12 @@ struct RequestContext {
   /// What lies behind `error`, for the log.
   var cause: String?
 
-  init(request: Request) {
+  /// `requestID`: where it is known already.
+  init(request: Request, requestID: String? = nil) {
     let parameters = request.parameters
-    requestID =
-      parameters["REQUEST_ID"].flatMap(Self.validRequestID) ?? UUID().uuidString.lowercased()
+    self.requestID =
+      requestID ?? parameters["REQUEST_ID"].flatMap(Self.validRequestID)
+      ?? UUID().uuidString.lowercased()
     method = parameters.method
     remoteAddress = parameters["REMOTE_ADDR"] ?? ""
     userAgent = parameters["HTTP_USER_AGENT"].map { String($0.prefix(256)) }

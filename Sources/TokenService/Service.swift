@@ -53,7 +53,8 @@ public struct Service: RequestHandler {
   }
 
   public func didNotDeliver(_ response: Response, to request: Request) {
-    let context = RequestContext(request: request)
+    // The id that the answer carried, which was made up where the web server sent none.
+    let context = RequestContext(request: request, requestID: response.header("X-Request-ID"))
     logger.warning(
       "the answer was not delivered: the web server went away",
       metadata: ["request_id": "\(context.requestID)", "status": "\(response.status)"])

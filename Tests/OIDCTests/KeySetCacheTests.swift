@@ -68,6 +68,18 @@ import Testing
     #expect(provider.fetches == 3)
   }
 
+  @Test func `a look for a new key that fails is the provider's fault and is repeated`() throws {
+    try validate()
+    try provider.addKey("rsa-2", .rs256)
+    provider.fail(.timedOut)
+    #expect(performing: { try validate(keyID: "rsa-2") }, throws: isUnavailable)
+    #expect(performing: { try validate(keyID: "rsa-2") }, throws: isUnavailable)
+    try validate()
+    provider.fail(nil)
+    clock.advance(by: 6)
+    try validate(keyID: "rsa-2")
+  }
+
   @Test func `fifty threads with a new key make one fetch and are all accepted`() throws {
     try validate()
     try provider.addKey("rsa-2", .rs256)

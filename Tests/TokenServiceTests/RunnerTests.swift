@@ -117,6 +117,38 @@ import Testing
     #expect(world.calls("DELETE ") == 0)
   }
 
+  @Test(arguments: [("DELETE", ""), ("POST", "/refresh")])
+  func `a reservation does not reach for a runner that GitHub had before`(
+    method: String, suffix: String
+  ) throws {
+    let token = try #require(
+      try world.provision(#"{"runner_name":"other"}"#).object["registration_token"]?.string)
+    try world.control(
+      "POST", "/runners/register", #"{"token":"\#(token)","name":"prod-1","labels":["gpu"]}"#)
+    // While GitHub is asked whether the name is free, the reservation can already be seen by its owner.
+    let path = "/api/v1/runners/prod-1" + suffix
+    let alice = try world.token()
+    world.onCall("?name=prod-1") { [world] in _ = world.send(method, path, token: alice) }
+    let response = try world.provision(#"{"runner_name":"prod-1","labels":["gpu"]}"#)
+    #expect(response.problem == "409 RUNNER_NAME_CONFLICT")
+    #expect(world.calls("DELETE ") == 0)
+    #expect(try world.liveRunner("prod-1") == nil)
+  }
+
+  @Test func `a look by name that is overtaken does not end a runner that has registered`() throws {
+    _ = try register()
+    let alice = try world.token()
+    world.onCall("?name=ci-1") { [world] in
+      _ = world.send("POST", "/api/v1/runners/ci-1/refresh", token: alice)
+      // What the overtaken look still sees.
+      try? world.control(
+        "POST", "/faults",
+        #"{"path_contains":"name=ci-1","status":200,"body":"{\"total_count\":0,\"runners\":[]}"}"#)
+    }
+    #expect(try status(send("POST", "/ci-1/refresh")) == "offline")
+    #expect(try world.liveRunner("ci-1")?.githubRunnerID != nil)
+  }
+
   @Test func `a runner with a job is not deleted`() throws {
     _ = try register()
     try world.control("POST", "/runners/ci-1/status", #"{"status":"online"}"#)
