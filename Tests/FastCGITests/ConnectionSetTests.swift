@@ -79,6 +79,23 @@ extension FastCGITests {
       }
     }
 
+    /// The kernel may have told this set, and none that shares the listener, of the connection.
+    @Test func `a drain takes along the connection that the set was woken for`() throws {
+      try withSet(capacity: 4) { set, path in
+        let client = try Client(path: path)
+        client.send(Record.get())
+        set.drain()
+        #expect(!set.isQuiet)
+        let connection = try #require(set.next())
+        set.close(connection)
+        #expect(set.isQuiet)
+        let late = try Client(path: path)
+        late.send(Record.get())
+        set.finish()
+        #expect(set.next() == nil)
+      }
+    }
+
     @Test func `a set that has finished gives out nothing`() throws {
       try withSet(capacity: 4) { set, path in
         set.drain()
