@@ -14,8 +14,6 @@ public final class WorkerPool: Sendable {
     public var bodyLimit = Self.defaultBodyLimit
     /// 64 KiB.
     public static let defaultBodyLimit = 65_536
-    /// How long one write on a connection may take.
-    public var socketTimeout: Duration = .seconds(5)
     /// How long a connection may stay silent before its request.
     public var idleTimeout: Duration = .seconds(10)
     /// How long a request may take to arrive, however it trickles in.
@@ -42,6 +40,7 @@ public final class WorkerPool: Sendable {
   private static let backlogGrace: UInt32 = 100_000
   /// Descriptors kept free of connections, for the database, the log and calls to other hosts.
   private static let reservedDescriptors = 64
+  /// A thread may have a connection to each of a few other hosts.
   private static let reservedDescriptorsPerThread = 4
   private static let stackSize = 1 << 20
   private static let sweepInterval: Duration = .seconds(1)
@@ -203,15 +202,7 @@ public final class WorkerPool: Sendable {
       limit: handler.bodyLimit(for: parameters))
     let request = Request(parameters: parameters, body: body)
     let response = handler.respond(to: request)
-    limitWriting(connection.descriptor)
     connections.enter(.writing, connection)
     if !exchange.finish(with: response) { handler.didNotDeliver(response, to: request) }
-  }
-
-  private func limitWriting(_ descriptor: Int32) {
-    let (seconds, attoseconds) = options.socketTimeout.components
-    var timeout = timeval(tv_sec: Int(seconds), tv_usec: Int(attoseconds / 1_000_000_000_000))
-    let size = socklen_t(MemoryLayout<timeval>.size)
-    setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &timeout, size)
   }
 }

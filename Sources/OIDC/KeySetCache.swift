@@ -81,11 +81,13 @@ final class KeySetCache: Sendable {
   }
 
   private func refreshBehind() {
-    let isFirst = state.withLock { state in
+    let now = uptime()
+    let isDue = state.withLock { state in
+      if let failure = state.failure, now - failure.at < Self.failureInterval { return false }
       defer { state.isRefreshingBehind = true }
       return !state.isRefreshingBehind
     }
-    guard isFirst else { return }
+    guard isDue else { return }
     Thread.detachNewThread { [self] in
       // A failure is remembered in the state, and the next caller tries again.
       _ = try? fetch()

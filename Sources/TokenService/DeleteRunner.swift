@@ -33,16 +33,19 @@ extension Service {
         runner.githubRunnerID = id
       }
       let isSettled = try audited { transaction, record in
-        guard var current = try transaction.runners.runner(id: runner.id),
-          current.status != .deleted
-        else { return true }
+        guard var current = try transaction.runners.runner(id: runner.id) else {
+          throw ServiceError.runnerNotFound
+        }
         guard current.githubRunnerID == nil || current.githubRunnerID == runner.githubRunnerID
         else {
           runner = current
           return false
         }
-        current.delete(for: .requested, at: transaction.now)
-        try transaction.runners.update(current)
+        // It may have been found gone meanwhile, which stays the reason.
+        if current.status != .deleted {
+          current.delete(for: .requested, at: transaction.now)
+          try transaction.runners.update(current)
+        }
         try record(.deprovision(current, .deprovision, context.actor))
         return true
       }

@@ -76,22 +76,28 @@ public struct Service: RequestHandler {
     _ request: Request, to route: Route, _ context: inout RequestContext
   ) throws -> Response {
     switch route {
-    case .root: return try root()
-    case .health: return try health()
-    case .readiness: return try showReadiness()
-    default: break
+    case .root: try root()
+    case .health: try health()
+    case .readiness: try showReadiness()
+    case .provisionRunner:
+      try provisionRunner(request, try caller(of: request, &context), context)
+    case .listRunners(let query):
+      try listRunners(query, try caller(of: request, &context))
+    case .showRunner(let name):
+      try showRunner(name, try caller(of: request, &context))
+    case .refreshRunner(let name):
+      try refreshRunner(name, try caller(of: request, &context), context)
+    case .deleteRunner(let name):
+      try deleteRunner(name, try caller(of: request, &context), context)
+    case .showCaller:
+      try showCaller(try caller(of: request, &context))
     }
+  }
+
+  private func caller(of request: Request, _ context: inout RequestContext) throws -> Principal {
     let caller = try authenticator.authenticate(request.parameters)
     context.principal = caller
-    switch route {
-    case .root, .health, .readiness: throw ServiceError.internalError
-    case .provisionRunner: return try provisionRunner(request, caller, context)
-    case .listRunners(let query): return try listRunners(query, caller)
-    case .showRunner(let name): return try showRunner(name, caller)
-    case .refreshRunner(let name): return try refreshRunner(name, caller, context)
-    case .deleteRunner(let name): return try deleteRunner(name, caller, context)
-    case .showCaller: return try showCaller(caller)
-    }
+    return caller
   }
 
   /// The one place where an error becomes an answer.

@@ -86,4 +86,39 @@ import Testing
     try file.append([record(2)])
     #expect(try lines(directory.file("missing/audit.jsonl")).count == 1)
   }
+
+  /// In a process of its own, because the limit on the size of files is the process's.
+  @Test func `a line that was cut off is taken back, and the next one stands by itself`() async {
+    await #expect(processExitsWith: .success) {
+      signal(SIGXFSZ, SIG_IGN)
+      let directory = try TemporaryDirectory()
+      let path = directory.file("audit.jsonl")
+      let file = AuditFile(path: path)
+      func append(_ id: Int64) throws {
+        try file.append([
+          AuditRecord(
+            id: id, timestamp: Timestamp(milliseconds: 0),
+            event: AuditEvent(.refresh, actor: .init()))
+        ])
+      }
+      try append(1)
+      let size = try #require(
+        try FileManager.default.attributesOfItem(atPath: path)[.size] as? UInt64)
+      var limit = rlimit()
+      getrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
+      let unlimited = limit.rlim_cur
+      limit.rlim_cur = rlim_t(size + 10)
+      setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
+      #expect(throws: StorageError.self) { try append(2) }
+      limit.rlim_cur = unlimited
+      setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
+      try append(3)
+      let text = try String(contentsOfFile: path, encoding: .utf8)
+      let ids = try text.split(separator: "\n").map { line in
+        let object = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+        return object?["id"] as? Int
+      }
+      #expect(ids == [1, 3])
+    }
+  }
 }
