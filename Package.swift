@@ -42,10 +42,13 @@ let package = Package(
       name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
     .systemLibrary(
       name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    .systemLibrary(
+      name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
 
     .target(name: "StrictJSON", swiftSettings: strict),
     .target(name: "Concurrency", swiftSettings: pure),
     .target(name: "Runners", swiftSettings: pure),
+    .target(name: "Patterns", dependencies: ["CPCRE2"], swiftSettings: strict),
     .target(name: "JOSE", dependencies: ["COpenSSL", "StrictJSON"], swiftSettings: strict),
     .target(name: "HTTPClient", dependencies: ["CCurl", "Concurrency"], swiftSettings: strict),
     .target(
@@ -93,6 +96,7 @@ let package = Package(
       dependencies: ["Concurrency", "GitHub", "HTTPClient", "JOSE", "StrictJSON", "TestSupport"],
       swiftSettings: strict),
     .testTarget(name: "RunnersTests", dependencies: ["Runners"], swiftSettings: strict),
+    .testTarget(name: "PatternsTests", dependencies: ["Patterns"], swiftSettings: strict),
     .testTarget(
       name: "OIDCTests",
       dependencies: ["Concurrency", "HTTPClient", "JOSE", "OIDC", "StrictJSON", "TestSupport"],

@@ -7,6 +7,7 @@ import Testing
     "StrictJSON": [],
     "Concurrency": [],
     "Runners": [],
+    "Patterns": ["CPCRE2"],
     "JOSE": ["COpenSSL", "StrictJSON"],
     "HTTPClient": ["CCurl", "Concurrency"],
     "OIDC": ["Concurrency", "HTTPClient", "JOSE", "StrictJSON"],
@@ -67,7 +68,7 @@ import Testing
   }
 
   @Test func `each C library is imported by one target`() {
-    for library in ["CCurl", "CFastCGI", "CLinux", "COpenSSL", "CSQLite"] {
+    for library in ["CCurl", "CFastCGI", "CLinux", "COpenSSL", "CPCRE2", "CSQLite"] {
       #expect(Self.allowed.values.count { $0.contains(library) } == 1, "\(library)")
     }
   }
