@@ -7,17 +7,35 @@ struct CurlTransfer {
 
   /// What the answer's bytes are gathered in while libcurl calls back.
   private final class Received {
-    var headers: [(name: String, value: String)] = []
-    var body: [UInt8] = []
-    let limit: Int
-    var isOverLimit = false
+    private(set) var headers: [(name: String, value: String)] = []
+    private(set) var body: [UInt8] = []
+    private(set) var isOverLimit = false
+    private let bodyLimit: Int
+    /// Of all header lines: those of interim answers and trailers too, of which there may be any number.
+    private var remainingHeaderSize = 65_536
 
-    init(limit: Int) {
-      self.limit = limit
+    init(bodyLimit: Int) {
+      self.bodyLimit = bodyLimit
+    }
+
+    /// Returns whether there was room for the bytes.
+    func addBody(_ bytes: UnsafeRawBufferPointer) -> Bool {
+      isOverLimit = bytes.count > bodyLimit - body.count
+      if !isOverLimit { body.append(contentsOf: bytes) }
+      return !isOverLimit
+    }
+
+    /// Returns whether there was room for the line.
+    func addHeaderLine(_ bytes: UnsafeRawBufferPointer) -> Bool {
+      isOverLimit = bytes.count > remainingHeaderSize
+      guard !isOverLimit else { return false }
+      remainingHeaderSize -= bytes.count
+      addHeader(String(decoding: bytes, as: UTF8.self))
+      return true
     }
 
     /// A status line starts anew: what came before belonged to an interim answer.
-    func addHeader(_ line: String) {
+    private func addHeader(_ line: String) {
       if line.hasPrefix("HTTP/") {
         headers = []
         return
@@ -33,7 +51,7 @@ struct CurlTransfer {
   }
 
   func perform(_ request: HTTPRequest) throws(HTTPClientError) -> HTTPResponse {
-    let received = Received(limit: request.maximumResponseSize)
+    let received = Received(bodyLimit: request.maximumResponseSize)
     var headers: UnsafeMutablePointer<curl_slist>?
     for header in request.headers {
       headers = curl_slist_append(headers, "\(header.name): \(header.value)")
@@ -42,13 +60,14 @@ struct CurlTransfer {
 
     curl_easy_reset(handle)
     set(request)
+    setTLS(request)
     shim_curl_set_list(handle, CURLOPT_HTTPHEADER, headers)
     let code = withExtendedLifetime(received) {
       let context = Unmanaged.passUnretained(received).toOpaque()
       setCallbacks(context: context)
       return send(request)
     }
-    guard code == CURLE_OK else { throw error(code, received) }
+    guard code == CURLE_OK else { throw error(code, request, received) }
 
     var status = 0
     shim_curl_get_long(handle, CURLINFO_RESPONSE_CODE, &status)
@@ -70,25 +89,34 @@ struct CurlTransfer {
       handle, CURLOPT_MAXFILESIZE_LARGE, curl_off_t(request.maximumResponseSize))
   }
 
+  private func setTLS(_ request: HTTPRequest) {
+    shim_curl_set_long(handle, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2)
+    shim_curl_set_long(handle, CURLOPT_SSL_VERIFYPEER, 1)
+    shim_curl_set_long(handle, CURLOPT_SSL_VERIFYHOST, 2)
+    guard let bundle = request.certificateBundle else { return }
+    shim_curl_set_string(handle, CURLOPT_CAINFO, bundle)
+    // The system's certificates are in a directory as well, which libcurl knows from its own build.
+    shim_curl_set_string(handle, CURLOPT_CAPATH, nil)
+    // Each new connection goes by what the file holds then. libcurl would remember its contents for a day, and a TLS session
+    // that is resumed is not verified again.
+    shim_curl_set_long(handle, CURLOPT_CA_CACHE_TIMEOUT, 0)
+    shim_curl_set_long(handle, CURLOPT_SSL_SESSIONID_CACHE, 0)
+  }
+
   private func setCallbacks(context: UnsafeMutableRawPointer) {
     shim_curl_set_pointer(handle, CURLOPT_WRITEDATA, context)
     shim_curl_set_write(handle, CURLOPT_WRITEFUNCTION) { data, size, count, context in
       guard let data, let context else { return 0 }
       let received = Unmanaged<Received>.fromOpaque(context).takeUnretainedValue()
-      guard received.body.count + size * count <= received.limit else {
-        received.isOverLimit = true
-        return 0
-      }
-      received.body.append(contentsOf: UnsafeRawBufferPointer(start: data, count: size * count))
-      return size * count
+      let bytes = UnsafeRawBufferPointer(start: data, count: size * count)
+      return received.addBody(bytes) ? size * count : 0
     }
     shim_curl_set_pointer(handle, CURLOPT_HEADERDATA, context)
     shim_curl_set_write(handle, CURLOPT_HEADERFUNCTION) { data, size, count, context in
       guard let data, let context else { return 0 }
       let bytes = UnsafeRawBufferPointer(start: data, count: size * count)
       let received = Unmanaged<Received>.fromOpaque(context).takeUnretainedValue()
-      received.addHeader(String(decoding: bytes, as: UTF8.self))
-      return size * count
+      return received.addHeaderLine(bytes) ? size * count : 0
     }
   }
 
@@ -114,15 +142,20 @@ struct CurlTransfer {
     }
   }
 
-  private func error(_ code: CURLcode, _ received: Received) -> HTTPClientError {
+  private func error(
+    _ code: CURLcode, _ request: HTTPRequest, _ received: Received
+  ) -> HTTPClientError {
     let reason = String(cString: curl_easy_strerror(code))
     switch code {
     case CURLE_FILESIZE_EXCEEDED: return .responseTooLarge
     case CURLE_WRITE_ERROR where received.isOverLimit: return .responseTooLarge
     case CURLE_URL_MALFORMAT: return .urlNotAllowed
     case CURLE_OPERATION_TIMEDOUT: return .timedOut
+    case CURLE_SSL_CACERT_BADFILE:
+      let bundle = request.certificateBundle ?? "of the system"
+      return .cannotConnect("the certificate bundle \(bundle) cannot be read or is not in PEM")
     case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_CONNECT, CURLE_SSL_CONNECT_ERROR,
-      CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE:
+      CURLE_PEER_FAILED_VERIFICATION:
       return .cannotConnect(reason)
     default: return .broken(reason)
     }

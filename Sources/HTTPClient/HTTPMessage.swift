@@ -11,8 +11,11 @@ public struct HTTPRequest: Sendable {
   public var headers: [(name: String, value: String)]
   /// Sent with POST only.
   public var body: [UInt8]
-  /// A longer answer is given up. In bytes.
+  /// An answer with a longer body is given up. In bytes.
   public var maximumResponseSize: Int
+  /// The path of a PEM file with the CA certificates to trust instead of the system's; nil for the system's. See
+  /// `CertificateBundle.check`.
+  public var certificateBundle: String?
   /// For the connection, TLS included.
   public var connectTimeout: Duration
   /// For everything, from name resolution to the last byte.
@@ -20,7 +23,7 @@ public struct HTTPRequest: Sendable {
 
   public init(
     _ method: Method, _ url: String, headers: [(name: String, value: String)] = [],
-    body: [UInt8] = [], maximumResponseSize: Int = 1 << 20,
+    body: [UInt8] = [], maximumResponseSize: Int = 1 << 20, certificateBundle: String? = nil,
     connectTimeout: Duration = .seconds(3), totalTimeout: Duration = .seconds(10)
   ) {
     self.method = method
@@ -28,6 +31,7 @@ public struct HTTPRequest: Sendable {
     self.headers = headers
     self.body = body
     self.maximumResponseSize = maximumResponseSize
+    self.certificateBundle = certificateBundle
     self.connectTimeout = connectTimeout
     self.totalTimeout = totalTimeout
   }
@@ -56,11 +60,11 @@ public struct HTTPResponse: Sendable {
 public enum HTTPClientError: Error, Sendable, Equatable {
   /// Not https, nor http to this machine, or no URL at all. Nothing was sent.
   case urlNotAllowed
-  /// Name resolution, connection or TLS failed: the request did not reach the host.
+  /// Name resolution, connection or TLS failed, or the certificate bundle cannot be used: the request did not reach the host.
   case cannotConnect(String)
   /// Time ran out. The host may have acted on the request.
   case timedOut
-  /// The answer is over `maximumResponseSize`.
+  /// The body is over `maximumResponseSize`, or the header lines together are over 64 KiB.
   case responseTooLarge
   /// The connection broke or the answer is not HTTP. The host may have acted on the request.
   case broken(String)

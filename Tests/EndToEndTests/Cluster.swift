@@ -313,12 +313,3 @@ func eventually(seconds: Int, _ condition: () throws -> Bool) rethrows -> Bool {
   }
   return try condition()
 }
-
-/// A loopback port that nobody listens on.
-enum FreePort {
-  static func find() throws -> UInt16 {
-    let server = try LoopbackServer { _ in .silence }
-    defer { server.stop() }
-    return server.port
-  }
-}

@@ -8,7 +8,11 @@ import Testing
   let client = HTTPClient.curl()
 
   private func ok(_ body: String = "hello") -> LoopbackServer.Answer {
-    .bytes("HTTP/1.1 200 OK\r\nContent-Length: \(body.utf8.count)\r\nX-Test: a b \r\n\r\n\(body)")
+    .bytes(okText(body))
+  }
+
+  private func okText(_ body: String) -> String {
+    "HTTP/1.1 200 OK\r\nContent-Length: \(body.utf8.count)\r\nX-Test: a b \r\n\r\n\(body)"
   }
 
   @Test func `a GET brings status, headers and body`() throws {
@@ -84,6 +88,80 @@ import Testing
     }
     #expect(
       try client.send(HTTPRequest(.get, server.url, maximumResponseSize: 1001)).body.count == 1001)
+  }
+
+  @Test func `a body without an end is given up`() throws {
+    let server = try LoopbackServer { _ in
+      .endless("HTTP/1.1 200 OK\r\n\r\n", repeating: String(repeating: "x", count: 1000))
+    }
+    defer { server.stop() }
+    #expect(throws: HTTPClientError.responseTooLarge) {
+      try client.send(HTTPRequest(.get, server.url, maximumResponseSize: 100_000))
+    }
+  }
+
+  @Test(arguments: [
+    ("HTTP/1.1 200 OK\r\n", "X-Test: y\r\n"),
+    ("", "HTTP/1.1 103 Early Hints\r\nX-Test: y\r\n\r\n"),
+    ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", "X-Test: y\r\n"),
+  ])
+  func `headers without an end are given up`(start: String, repeating: String) throws {
+    let server = try LoopbackServer { _ in .endless(start, repeating: repeating) }
+    defer { server.stop() }
+    #expect(throws: HTTPClientError.responseTooLarge) {
+      try client.send(HTTPRequest(.get, server.url))
+    }
+  }
+
+  @Test func `headers may have 64 KiB`() throws {
+    let lines = String(repeating: "X-Test: 123456\r\n", count: 4000)
+    let head = "HTTP/1.1 204 No Content\r\n" + lines + "X-Last: "
+    let rest = 65_536 - (head + "\r\n\r\n").utf8.count
+    let server = try LoopbackServer { request in
+      let count = request.hasPrefix("GET /over") ? rest + 1 : rest
+      return .bytes(head + String(repeating: "y", count: count) + "\r\n\r\n")
+    }
+    defer { server.stop() }
+    #expect(try client.send(HTTPRequest(.get, server.url)).headers.count == 4001)
+    #expect(throws: HTTPClientError.responseTooLarge) {
+      try client.send(HTTPRequest(.get, server.url + "/over"))
+    }
+  }
+
+  @Test func `a header line without an end is given up`() throws {
+    let server = try LoopbackServer { _ in
+      .endless("HTTP/1.1 200 OK\r\nX-Test: ", repeating: String(repeating: "x", count: 1000))
+    }
+    defer { server.stop() }
+    // libcurl, which gathers the line, has its own limit and no error of its own for it.
+    let error = #expect(throws: HTTPClientError.self) {
+      try client.send(HTTPRequest(.get, server.url))
+    }
+    #expect(error != .timedOut)
+  }
+
+  @Test func `a compressed answer stays compressed`() throws {
+    let compressed = try ChildProcess.run(
+      "/bin/sh", ["-c", "head -c 1000000 /dev/zero | gzip -c"])
+    let head =
+      "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: \(compressed.count)\r\n\r\n"
+    let server = try LoopbackServer { _ in .raw(Array(head.utf8) + compressed) }
+    defer { server.stop() }
+    let response = try client.send(HTTPRequest(.get, server.url, maximumResponseSize: 10_000))
+    #expect(response.body == compressed)
+    #expect(!server.requests[0].lowercased().contains("accept-encoding"))
+  }
+
+  @Test func `an answer that comes byte by byte ends with the total timeout`() throws {
+    let server = try LoopbackServer { request in
+      .drip(
+        okText(request.hasPrefix("GET /long") ? String(repeating: "x", count: 20_000) : "hello"))
+    }
+    defer { server.stop() }
+    #expect(try client.send(HTTPRequest(.get, server.url)).body == Array("hello".utf8))
+    #expect(throws: HTTPClientError.timedOut) {
+      try client.send(HTTPRequest(.get, server.url + "/long", totalTimeout: .milliseconds(300)))
+    }
   }
 
   @Test func `silence ends with the total timeout`() throws {

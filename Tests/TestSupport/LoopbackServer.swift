@@ -9,6 +9,12 @@ public final class LoopbackServer: Sendable {
     case bytes(String)
     /// These bytes, then the connection ends.
     case bytesThenClose(String)
+    /// These bytes, which need not be text; the connection stays open.
+    case raw([UInt8])
+    /// These bytes one at a time, a millisecond or more apart, for as long as the client takes them.
+    case drip(String)
+    /// The first bytes, then the second again and again, for as long as the client takes them.
+    case endless(String, repeating: String)
     /// Nothing, for as long as the client waits.
     case silence
   }
@@ -78,11 +84,22 @@ public final class LoopbackServer: Sendable {
       state.withLock { $0.requests.append(request) }
       switch answer(request) {
       case .bytes(let text):
-        send(text, connection)
+        send(Array(text.utf8), connection)
       case .bytesThenClose(let text):
-        send(text, connection)
+        send(Array(text.utf8), connection)
         shutdown(connection, Int32(SHUT_RDWR))
         return
+      case .raw(let bytes):
+        send(bytes, connection)
+      case .drip(let text):
+        for byte in text.utf8 {
+          guard send([byte], connection) else { return }
+          usleep(1000)
+        }
+      case .endless(let text, let repeating):
+        guard send(Array(text.utf8), connection) else { return }
+        let bytes = Array(repeating.utf8)
+        while send(bytes, connection) {}
       case .silence:
         break
       }
@@ -98,8 +115,9 @@ public final class LoopbackServer: Sendable {
     return text[end.upperBound...].utf8.count >= length ?? 0 ? text : nil
   }
 
-  private func send(_ text: String, _ connection: Int32) {
-    let bytes = Array(text.utf8)
-    _ = Glibc.send(connection, bytes, bytes.count, Int32(MSG_NOSIGNAL))
+  /// Returns whether the connection took all of it.
+  @discardableResult
+  private func send(_ bytes: [UInt8], _ connection: Int32) -> Bool {
+    Glibc.send(connection, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count
   }
 }
