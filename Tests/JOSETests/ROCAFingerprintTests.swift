@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import JOSE
@@ -32,12 +33,20 @@ struct ROCAFingerprintTests {
   }
 
   @Test func `an honest key is accepted`() throws {
-    for _ in 0..<5 {
-      let members = try PrivateKey(generating: .rsa).publicJWKMembers()
-      let modulus = try #require(members["n"].flatMap(Base64URL.decode))
+    for key in [Keys.rsa, Keys.otherRSA] {
+      let modulus = try #require(key.publicJWKMembers()["n"].flatMap(Base64URL.decode))
       #expect(!ROCAFingerprint.matches(modulus: modulus))
       #expect(try PublicKey.rsa(modulus: modulus, exponent: [1, 0, 1]).type == .rsa)
     }
+  }
+
+  @Test func `the chance to refuse an honest key is one in 2 to the 167`() {
+    let logarithm = ROCAFingerprint.smallPrimes.reduce(0.0) { sum, prime in
+      var (order, power) = (1, 65537 % prime)
+      while power != 1 { (order, power) = (order + 1, power * 65537 % prime) }
+      return sum + log2(Double(order) / Double(prime - 1))
+    }
+    #expect((-168.0 ... -167.0).contains(logarithm))
   }
 
   /// Big-endian: the number, and the number moved by two bytes.
