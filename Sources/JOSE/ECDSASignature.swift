@@ -1,18 +1,19 @@
 import COpenSSL
 
-/// The two forms of an ECDSA signature on P-256: JOSE's R and S side by side (RFC 7518 section 3.4), and the DER
-/// sequence that OpenSSL speaks.
+/// The two forms of an ECDSA signature: JOSE's R and S side by side (RFC 7518 section 3.4), and the DER sequence that
+/// OpenSSL speaks.
 enum ECDSASignature {
-  private static let coordinateSize = 32
-
-  /// nil unless `raw` is exactly 64 bytes. OpenSSL refuses R or S of zero, or not below the order of the curve.
-  static func der(fromRaw raw: [UInt8]) -> [UInt8]? {
-    guard raw.count == 2 * coordinateSize, let signature = ECDSA_SIG_new() else { return nil }
+  /// nil unless `raw` is exactly two coordinates of the curve. OpenSSL refuses R or S of zero, or not below the order
+  /// of the curve, when it verifies.
+  static func der(fromRaw raw: [UInt8], on curve: NISTCurve) -> [UInt8]? {
+    let half = curve.coordinateSize
+    guard raw.count == 2 * half, let signature = ECDSA_SIG_new() else { return nil }
     defer { ECDSA_SIG_free(signature) }
-    let r = raw.withUnsafeBufferPointer { BN_bin2bn($0.baseAddress, Int32(coordinateSize), nil) }
-    let s = raw.dropFirst(coordinateSize).withUnsafeBufferPointer {
-      BN_bin2bn($0.baseAddress, Int32(coordinateSize), nil)
+    let r = raw.withUnsafeBufferPointer { BN_bin2bn($0.baseAddress, Int32(half), nil) }
+    let s = raw.dropFirst(half).withUnsafeBufferPointer {
+      BN_bin2bn($0.baseAddress, Int32(half), nil)
     }
+    // Takes ownership of both numbers, or of neither.
     guard ECDSA_SIG_set0(signature, r, s) == 1 else {
       BN_free(r)
       BN_free(s)
@@ -26,20 +27,20 @@ enum ECDSASignature {
     }
   }
 
-  /// nil if `der` is not a signature, or not one on a curve of 256 bits.
-  static func raw(fromDER der: [UInt8]) -> [UInt8]? {
+  /// nil if `der` is not a signature, or its numbers are too large for the curve.
+  static func raw(fromDER der: [UInt8], on curve: NISTCurve) -> [UInt8]? {
     let signature = der.withUnsafeBufferPointer { buffer in
       var start = buffer.baseAddress
       return d2i_ECDSA_SIG(nil, &start, buffer.count)
     }
     guard let signature else { return nil }
     defer { ECDSA_SIG_free(signature) }
-    var raw = [UInt8](repeating: 0, count: 2 * coordinateSize)
+    let half = curve.coordinateSize
+    var raw = [UInt8](repeating: 0, count: 2 * half)
     let complete = raw.withUnsafeMutableBufferPointer { buffer in
       guard let base = buffer.baseAddress else { return false }
-      return BN_bn2binpad(ECDSA_SIG_get0_r(signature), base, Int32(coordinateSize)) > 0
-        && BN_bn2binpad(
-          ECDSA_SIG_get0_s(signature), base + coordinateSize, Int32(coordinateSize)) > 0
+      return BN_bn2binpad(ECDSA_SIG_get0_r(signature), base, Int32(half)) > 0
+        && BN_bn2binpad(ECDSA_SIG_get0_s(signature), base + half, Int32(half)) > 0
     }
     return complete ? raw : nil
   }

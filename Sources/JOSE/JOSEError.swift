@@ -9,8 +9,8 @@ public enum JOSEError: Error, Sendable, Equatable {
   case invalidJSON(JSONError)
   /// The header is not an object, lacks `alg`, or has a member of the wrong type.
   case malformedHeader(String)
-  /// The header carries an extension that must be understood (`crit`, RFC 7515 section 4.1.11). We understand none.
-  case criticalHeader
+  /// The header carries this member, which would change what the token means: `crit`, `b64`, `zip` or `cty`.
+  case headerNotAccepted(String)
   /// `alg` is not one that we know and the configuration allows (RFC 8725 section 3.1).
   case algorithmNotAllowed(String)
   /// The key cannot be used: its type, size, curve, point, exponent or declared use is wrong.

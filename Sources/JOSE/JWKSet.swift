@@ -4,12 +4,13 @@ public import StrictJSON
 public struct VerificationKey: Sendable {
   /// `kid`; nil where the JWK has none.
   public let keyID: String?
-  /// `alg`; nil where the JWK does not restrict it.
+  /// `alg`, the only one that the key may be used with (RFC 8725 section 3.2); nil where the JWK does not restrict it.
   public let algorithm: SignatureAlgorithm?
   public let key: PublicKey
 
   /// Reads a JWK (RFC 7517 section 4). Throws `unusableKey` for one that must not verify signatures: another `use`,
-  /// `key_ops` without `verify`, an unknown `kty`, `crv` or `alg`, a private or symmetric key, a weak or false one.
+  /// `key_ops` without `verify`, an unknown `kty`, `crv` or `alg`, an `alg` of another kind of key, a private or
+  /// symmetric key, a weak or false one.
   public init(jwk: JSONObject) throws(JOSEError) {
     guard jwk["use"] == nil || jwk["use"]?.string == "sig" else { throw .unusableKey("use") }
     if let operations = jwk["key_ops"] {
@@ -27,6 +28,10 @@ public struct VerificationKey: Sendable {
       try PublicKey.rsa(modulus: bytes("n", of: jwk), exponent: bytes("e", of: jwk))
     case ("EC", "P-256"):
       try PublicKey.p256(x: bytes("x", of: jwk), y: bytes("y", of: jwk))
+    case ("EC", "P-384"):
+      try PublicKey.p384(x: bytes("x", of: jwk), y: bytes("y", of: jwk))
+    case ("OKP", "Ed25519"):
+      try PublicKey.ed25519(bytes("x", of: jwk))
     default:
       throw .unusableKey("kty or crv")
     }
@@ -36,7 +41,7 @@ public struct VerificationKey: Sendable {
     _ jwk: JSONObject, for type: KeyType
   ) throws(JOSEError) -> SignatureAlgorithm? {
     guard let name = try text("alg", of: jwk) else { return nil }
-    guard let algorithm = SignatureAlgorithm(rawValue: name), algorithm.keyType == type else {
+    guard let algorithm = SignatureAlgorithm(name: name), algorithm.keyType == type else {
       throw .unusableKey("alg")
     }
     return algorithm

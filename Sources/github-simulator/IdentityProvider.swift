@@ -85,7 +85,10 @@ extension Simulator {
     let name = try body.optional("algorithm", .string) ?? SignatureAlgorithm.rs256.rawValue
     guard let algorithm = SignatureAlgorithm(rawValue: name),
       let key = signingKeys.withLock({ $0.key(for: algorithm) })
-    else { throw Refusal(422, "Invalid property /algorithm: it is not RS256 or ES256") }
+    else {
+      let known = SignatureAlgorithm.allCases.map(\.rawValue).joined(separator: ", ")
+      throw Refusal(422, "Invalid property /algorithm: it is none of \(known)")
+    }
     return key
   }
 

@@ -10,11 +10,11 @@ struct SigningKey: Sendable {
 
   init(generating algorithm: SignatureAlgorithm) throws(JOSEError) {
     self.algorithm = algorithm
-    key = try PrivateKey(generating: algorithm == .rs256 ? .rsa : .p256)
+    key = try PrivateKey(generating: algorithm.keyType)
     var jwk = try key.publicJWKMembers()
     let material = (jwk["n"] ?? "") + (jwk["x"] ?? "")
     let fingerprint = try Digest.sha256Hex(Array(material.utf8)).prefix(12)
-    keyID = (algorithm == .rs256 ? "rsa-" : "ec-") + fingerprint
+    keyID = algorithm.rawValue.lowercased() + "-" + fingerprint
     jwk["kid"] = keyID
     jwk["use"] = "sig"
     jwk["alg"] = algorithm.rawValue
@@ -29,9 +29,10 @@ struct SigningKeys: Sendable {
   private var retired: [SigningKey] = []
 
   init() throws(JOSEError) {
-    current = [
-      try SigningKey(generating: .rs256), try SigningKey(generating: .es256),
-    ]
+    current = []
+    for algorithm in SignatureAlgorithm.allCases {
+      current.append(try SigningKey(generating: algorithm))
+    }
   }
 
   var published: [SigningKey] { current + retired }

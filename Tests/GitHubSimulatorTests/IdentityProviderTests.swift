@@ -7,6 +7,10 @@ import Testing
 @testable import github_simulator
 
 @Suite struct IdentityProviderTests {
+  static let algorithms = [
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA",
+  ]
+
   let world: World
 
   init() throws {
@@ -26,7 +30,7 @@ import Testing
   /// Whether the published keys verify the token, as a relying party would find out.
   private func isValid(_ token: String) throws -> Bool {
     let jws = try CompactJWS(token)
-    let algorithm = try jws.algorithm(among: [.rs256, .es256])
+    let algorithm = try jws.algorithm(among: Set(SignatureAlgorithm.allCases))
     let keys = try JWKSet(parsing: world.send("GET", "/oidc/jwks").body)
     guard let key = keys.key(id: try jws.keyID(), algorithm: algorithm) else { return false }
     return key.isValid(
@@ -39,19 +43,20 @@ import Testing
     #expect(metadata["issuer"]?.string == "http://127.0.0.1:8080/oidc")
     #expect(metadata["jwks_uri"]?.string == "http://127.0.0.1:8080/oidc/jwks")
     #expect(
-      metadata["id_token_signing_alg_values_supported"]?.strings == ["RS256", "ES256"])
+      metadata["id_token_signing_alg_values_supported"]?.strings == Self.algorithms)
   }
 
-  @Test func `the key set has a key of each kind and may be cached`() throws {
+  @Test func `the key set has a key for each algorithm and may be cached`() throws {
     let response = world.send("GET", "/oidc/jwks")
     #expect(response.header("Cache-Control") == "max-age=600")
     let keys = try #require(response.object["keys"]?.array).compactMap(\.object)
-    #expect(keys.map { $0["alg"]?.string } == ["RS256", "ES256"])
-    #expect(keys.map { $0["kty"]?.string } == ["RSA", "EC"])
+    #expect(keys.map { $0["alg"]?.string } == Self.algorithms)
+    let kinds = ["RSA", "RSA", "RSA", "RSA", "RSA", "RSA", "EC", "EC", "OKP"]
+    #expect(keys.map { $0["kty"]?.string } == kinds)
     #expect(keys.allSatisfy { $0["use"]?.string == "sig" && $0["d"] == nil })
   }
 
-  @Test(arguments: ["RS256", "ES256"])
+  @Test(arguments: algorithms)
   func `a token is verified by the published keys`(algorithm: String) throws {
     let token = try token(#"{"algorithm":"\#(algorithm)"}"#)
     #expect(try isValid(token))

@@ -21,7 +21,7 @@ struct CompactJWSTests {
       "", ".", "..", "...", header, "\(header).\(payload)", "\(header).\(payload).AQID.",
       "\(header).\(payload).AQID.AQID", "\(header).\(payload).AQID.AQID.AQID",
       ".\(header).\(payload).AQID", "\(header).\(payload).", "\(header)..AQID", ".\(payload).AQID",
-      "..AQID", String(repeating: ".", count: 100_000),
+      "..AQID", String(repeating: ".", count: 9000),
     ])
   func `any other number of segments, or an empty one, is refused`(token: String) {
     #expect(throws: JOSEError.malformedToken) { try CompactJWS(token) }
@@ -65,7 +65,8 @@ struct CompactJWSTests {
     }
     for token in [
       "\(header(sizes.0 + 4)).e30.AQ", "e30.\(segment(sizes.1 + 4)).AQ",
-      "e30.e30.\(segment(longest + 4))",
+      "e30.e30.\(segment(longest + 4))", segment(sizes.0 + sizes.1 + longest + 3),
+      String(repeating: ".", count: 100_000),
     ] {
       #expect(throws: JOSEError.oversizedToken) { try CompactJWS(token) }
     }
@@ -103,14 +104,21 @@ struct CompactJWSTests {
   // MARK: - Algorithm
 
   @Test func `an algorithm of the caller's list is taken`() throws {
-    #expect(try jws(header: #"{"alg":"RS256"}"#).algorithm(among: [.rs256]) == .rs256)
-    #expect(try jws(header: #"{"alg":"ES256"}"#).algorithm(among: [.rs256, .es256]) == .es256)
+    for algorithm in SignatureAlgorithm.allCases {
+      let jws = try jws(header: "{\"alg\":\"\(algorithm.rawValue)\"}")
+      #expect(try jws.algorithm(among: [algorithm]) == algorithm)
+      #expect(try jws.algorithm(among: Set(SignatureAlgorithm.allCases)) == algorithm)
+    }
+    #expect(
+      SignatureAlgorithm.allCases.map(\.rawValue) == [
+        "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA",
+      ])
   }
 
   @Test(
     arguments: [
-      "none", "None", "NONE", "nOnE", "", "HS256", "HS384", "HS512", "PS256", "RS384", "RS512",
-      "ES384", "ES512", "ES256K", "EdDSA", "RSA1_5", "dir", "rs256", "RS256 ", " RS256",
+      "none", "None", "NONE", "nOnE", "", "HS256", "HS384", "HS512", "PS1", "RS1", "ES512",
+      "ES256K", "Ed25519", "Ed448", "eddsa", "EDDSA", "RSA1_5", "dir", "rs256", "RS256 ", " RS256",
       "RS256\u{0}",
       "\u{FF32}S256",
     ])
@@ -132,10 +140,17 @@ struct CompactJWSTests {
     #expect(throws: JOSEError.malformedHeader("alg")) { try jws.algorithm(among: [.rs256]) }
   }
 
-  @Test func `an algorithm that the caller does not allow is refused`() throws {
-    let jws = try jws(header: #"{"alg":"ES256"}"#)
-    #expect(throws: JOSEError.algorithmNotAllowed("ES256")) { try jws.algorithm(among: [.rs256]) }
-    #expect(throws: JOSEError.algorithmNotAllowed("ES256")) { try jws.algorithm(among: []) }
+  @Test(arguments: SignatureAlgorithm.allCases)
+  func `an algorithm that the caller does not allow is refused`(
+    algorithm: SignatureAlgorithm
+  ) throws {
+    let jws = try jws(header: "{\"alg\":\"\(algorithm.rawValue)\"}")
+    let others = Set(SignatureAlgorithm.allCases).subtracting([algorithm])
+    for allowed in [others, []] {
+      #expect(throws: JOSEError.algorithmNotAllowed(algorithm.rawValue)) {
+        try jws.algorithm(among: allowed)
+      }
+    }
   }
 
   @Test(
@@ -144,15 +159,40 @@ struct CompactJWSTests {
     ])
   func `a crit member of any form is refused`(crit: String) throws {
     let jws = try jws(header: "{\"alg\":\"RS256\",\"b64\":false,\"exp\":1,\"crit\":\(crit)}")
-    #expect(throws: JOSEError.criticalHeader) { try jws.algorithm(among: [.rs256]) }
+    #expect(throws: JOSEError.headerNotAccepted("crit")) { try jws.algorithm(among: [.rs256]) }
   }
 
-  @Test func `an extension that need not be understood is ignored`() throws {
-    let jws = try jws(header: #"{"alg":"RS256","x-mark":1,"jku":"https://evil.example","jwk":{}}"#)
+  @Test(
+    arguments: [
+      ("b64", "false"), ("b64", "true"), ("b64", "null"), ("zip", #""DEF""#), ("zip", "null"),
+      ("cty", #""JWT""#), ("cty", #""json""#), ("cty", "1"),
+    ])
+  func `a member that changes what the token means is refused`(
+    name: String, value: String
+  ) throws {
+    let jws = try jws(header: "{\"alg\":\"RS256\",\"\(name)\":\(value)}")
+    #expect(throws: JOSEError.headerNotAccepted(name)) { try jws.algorithm(among: [.rs256]) }
+  }
+
+  @Test func `an algorithm that is not allowed is told before an extension`() throws {
+    let jws = try jws(header: #"{"alg":"HS256","crit":["exp"],"zip":"DEF"}"#)
+    #expect(throws: JOSEError.algorithmNotAllowed("HS256")) {
+      try jws.algorithm(among: [.rs256])
+    }
+  }
+
+  @Test(
+    arguments: [
+      #""x-mark":1"#, #""jku":"https://evil.example""#, #""jwk":{}"#,
+      #""x5u":"https://evil.example""#, #""x5c":["AAAA"]"#, #""x5t":"AAAA""#, #""x5t#S256":"AAAA""#,
+      #""B64":false"#, #""typ":"JWT""#,
+    ])
+  func `a member that need not be understood is ignored`(member: String) throws {
+    let jws = try jws(header: "{\"alg\":\"RS256\",\(member)}")
     #expect(try jws.algorithm(among: [.rs256]) == .rs256)
   }
 
-  // MARK: - Key id
+  // MARK: - Key id and type
 
   @Test func `the key id is text or absent`() throws {
     #expect(try jws(header: #"{"alg":"RS256","kid":"../../dev/null"}"#).keyID() == "../../dev/null")
@@ -161,6 +201,17 @@ struct CompactJWSTests {
     for kid in ["1", "null", "[\"a\"]", "{}", "true"] {
       let jws = try jws(header: "{\"alg\":\"RS256\",\"kid\":\(kid)}")
       #expect(throws: JOSEError.malformedHeader("kid")) { try jws.keyID() }
+    }
+  }
+
+  @Test func `the type is text, as it stands there, or absent`() throws {
+    for text in ["JWT", "jwt", "at+jwt", "application/at+jwt", ""] {
+      #expect(try jws(header: "{\"alg\":\"RS256\",\"typ\":\"\(text)\"}").type() == text)
+    }
+    #expect(try jws(header: #"{"alg":"RS256"}"#).type() == nil)
+    for typ in ["1", "null", "[\"JWT\"]", "{}", "true"] {
+      let jws = try jws(header: "{\"alg\":\"RS256\",\"typ\":\(typ)}")
+      #expect(throws: JOSEError.malformedHeader("typ")) { try jws.type() }
     }
   }
 

@@ -7,9 +7,28 @@ enum Keys {
   static let otherRSA = try! PrivateKey(generating: .rsa)
   static let p256 = try! PrivateKey(generating: .p256)
   static let otherP256 = try! PrivateKey(generating: .p256)
+  static let p384 = try! PrivateKey(generating: .p384)
+  static let otherP384 = try! PrivateKey(generating: .p384)
+  static let ed25519 = try! PrivateKey(generating: .ed25519)
+  static let otherEd25519 = try! PrivateKey(generating: .ed25519)
 
   static func of(_ algorithm: SignatureAlgorithm) -> PrivateKey {
-    algorithm == .rs256 ? rsa : p256
+    switch algorithm.keyType {
+    case .rsa: rsa
+    case .p256: p256
+    case .p384: p384
+    case .ed25519: ed25519
+    }
+  }
+
+  /// Another key of the same type.
+  static func other(_ algorithm: SignatureAlgorithm) -> PrivateKey {
+    switch algorithm.keyType {
+    case .rsa: otherRSA
+    case .p256: otherP256
+    case .p384: otherP384
+    case .ed25519: otherEd25519
+    }
   }
 }
 
@@ -42,7 +61,8 @@ func token(
 
 /// What a relying party does with a token and a key set, as far as this library goes.
 func isVerified(
-  _ token: String, by keys: JWKSet, among allowed: Set<SignatureAlgorithm> = [.rs256, .es256]
+  _ token: String, by keys: JWKSet,
+  among allowed: Set<SignatureAlgorithm> = Set(SignatureAlgorithm.allCases)
 ) -> Bool {
   guard let jws = try? CompactJWS(token), let algorithm = try? jws.algorithm(among: allowed),
     let keyID = try? jws.keyID().map(Optional.some) ?? .some(nil),

@@ -8,8 +8,8 @@ struct JWKTests {
   @Test(
     arguments: [
       [:], ["use": #""sig""#], ["key_ops": #"["verify"]"#], ["key_ops": #"["sign","verify"]"#],
-      ["use": #""sig""#, "key_ops": #"["verify"]"#], ["alg": #""RS256""#], ["x5t": #""abc""#],
-      ["kid": #""""#],
+      ["use": #""sig""#, "key_ops": #"["verify"]"#], ["alg": #""RS256""#], ["alg": #""PS512""#],
+      ["x5t": #""abc""#], ["kid": #""""#],
     ])
   func `a key for signatures is usable`(members: [String: String]) throws {
     let jwk = try Keys.rsa.jwk(members)
@@ -21,7 +21,7 @@ struct JWKTests {
       ("use", #""enc""#), ("use", #""""#), ("use", #""SIG""#), ("use", "1"), ("use", #"["sig"]"#),
       ("key_ops", #"["encrypt"]"#), ("key_ops", "[]"), ("key_ops", #"["sign"]"#),
       ("key_ops", #""verify""#), ("key_ops", #"["verify",1]"#), ("key_ops", #"["Verify"]"#),
-      ("alg", #""PS256""#), ("alg", #""ES256""#), ("alg", #""RS384""#), ("alg", #""none""#),
+      ("alg", #""ES256""#), ("alg", #""EdDSA""#), ("alg", #""rs256""#), ("alg", #""none""#),
       ("alg", #""HS256""#), ("alg", #""RSA-OAEP""#), ("alg", "1"), ("alg", #""""#),
       ("kty", #""oct""#), ("kty", #""EC""#), ("kty", #""rsa""#), ("kty", "1"), ("kty", "null"),
       ("d", #""AQAB""#), ("k", #""AQAB""#), ("kid", "1"), ("kid", #"["a"]"#),
@@ -104,6 +104,28 @@ struct JWKTests {
     }
   }
 
+  @Test func `a point that is not on P-384 is refused`() throws {
+    let members = try Keys.p384.publicJWKMembers()
+    let x = try #require(Base64URL.decode(members["x"]!))
+    let y = try #require(Base64URL.decode(members["y"]!))
+    #expect(try PublicKey.p384(x: x, y: y).type == .p384)
+    let zero = [UInt8](repeating: 0, count: 48)
+    let prime =
+      [UInt8](repeating: 0xFF, count: 31) + [0xFE]
+      + [UInt8](hex: "ffffffff0000000000000000ffffffff")
+    for (badX, badY) in [
+      (x, y.flippingBit(at: 47)), (x.flippingBit(at: 47), y), (y, x), (zero, zero), (zero, y),
+      (prime, y), (x, prime), ([UInt8](repeating: 0xFF, count: 48), y),
+    ] {
+      #expect(throws: JOSEError.self) { try PublicKey.p384(x: badX, y: badY) }
+    }
+    for (badX, badY) in [([0] + x, y), (Array(x.dropLast()), y), (x, []), (x, [0] + y)] {
+      #expect(throws: JOSEError.unusableKey("P-384 coordinate size")) {
+        try PublicKey.p384(x: badX, y: badY)
+      }
+    }
+  }
+
   @Test func `coordinates must have exactly 32 bytes`() throws {
     let members = try Keys.p256.publicJWKMembers()
     let x = try #require(Base64URL.decode(members["x"]!))
@@ -118,12 +140,39 @@ struct JWKTests {
     }
   }
 
-  @Test(arguments: ["P-384", "P-521", "secp256k1", "p-256", "", "Ed25519"])
+  @Test(arguments: ["P-521", "secp256k1", "p-256", "", "Ed25519"])
   func `no other curve is accepted`(curve: String) throws {
     #expect(throws: JOSEError.unusableKey("kty or crv")) {
       try verificationKey(Keys.p256.jwk(["crv": "\"\(curve)\""]))
     }
     #expect(try verificationKey(Keys.p256.jwk()).key.type == .p256)
+  }
+
+  @Test func `a curve's name goes with its own coordinates`() throws {
+    #expect(throws: JOSEError.unusableKey("P-384 coordinate size")) {
+      try verificationKey(Keys.p256.jwk(["crv": #""P-384""#]))
+    }
+    #expect(throws: JOSEError.unusableKey("P-256 coordinate size")) {
+      try verificationKey(Keys.p384.jwk(["crv": #""P-256""#]))
+    }
+    #expect(try verificationKey(Keys.p384.jwk()).key.type == .p384)
+  }
+
+  @Test(
+    arguments: [
+      ("crv", #""Ed448""#), ("crv", #""X25519""#), ("crv", #""ed25519""#), ("crv", "null"),
+      ("kty", #""EC""#), ("kty", #""okp""#), ("x", "null"), ("x", #""AAAA""#), ("d", #""AAAA""#),
+      ("alg", #""ES256""#), ("alg", #""Ed25519""#),
+    ])
+  func `an Ed25519 key must say what it is`(member: String, value: String) throws {
+    #expect(try verificationKey(Keys.ed25519.jwk()).key.type == .ed25519)
+    #expect(try verificationKey(Keys.ed25519.jwk(["alg": #""EdDSA""#])).algorithm == .edDSA)
+    #expect {
+      try verificationKey(Keys.ed25519.jwk([member: value]))
+    } throws: { error in
+      guard case JOSEError.unusableKey = error else { return false }
+      return true
+    }
   }
 
   @Test func `a point of another curve under the name P-256 is refused`() throws {
@@ -215,7 +264,27 @@ struct JWKTests {
     let keys = try keySet(Keys.rsa.jwk(["alg": #""RS256""#, "kid": #""a""#]))
     #expect(keys.key(id: "a", algorithm: .rs256) != nil)
     #expect(keys.key(id: "a", algorithm: .es256) == nil)
-    #expect(try keySet(Keys.rsa.jwk(["alg": #""PS256""#, "kid": #""a""#])).keys.isEmpty)
+    #expect(keys.key(id: "a", algorithm: .ps256) == nil)
+    #expect(keys.key(id: "a", algorithm: .rs512) == nil)
+  }
+
+  @Test func `a key without restriction fits every algorithm of its type and no other`() throws {
+    for key in [Keys.rsa, Keys.p256, Keys.p384, Keys.ed25519] {
+      let keys = try keySet(key.jwk())
+      for algorithm in SignatureAlgorithm.allCases {
+        #expect((keys.key(id: nil, algorithm: algorithm) != nil) == (algorithm.keyType == key.type))
+      }
+    }
+  }
+
+  @Test func `of two keys with one id the algorithm chooses the one that is meant for it`() throws {
+    let keys = try keySet(
+      Keys.rsa.jwk(["kid": #""a""#, "alg": #""RS256""#]),
+      Keys.otherRSA.jwk(["kid": #""a""#, "alg": #""PS256""#]))
+    let header = { (name: String) in "{\"alg\":\"\(name)\",\"kid\":\"a\"}" }
+    #expect(isVerified(try token(header("RS256"), key: Keys.rsa, algorithm: .rs256), by: keys))
+    #expect(isVerified(try token(header("PS256"), key: Keys.otherRSA, algorithm: .ps256), by: keys))
+    #expect(!isVerified(try token(header("PS256"), key: Keys.rsa, algorithm: .ps256), by: keys))
   }
 }
 

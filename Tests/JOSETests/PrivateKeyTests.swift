@@ -29,6 +29,22 @@ struct PrivateKeyTests {
     #expect(String(decoding: Self.p256.pem(.traditional), as: UTF8.self).contains("BEGIN EC"))
   }
 
+  @Test func `a P-384 key is read from SEC1 and from PKCS#8, an Ed25519 key from PKCS#8`() throws {
+    let p384 = TestKey(curve: "P-384")
+    let keys = [
+      (p384.pem(.traditional), SignatureAlgorithm.es384), (p384.pem(.pkcs8), .es384),
+      (TestKey(named: "ED25519").pem(.pkcs8), .edDSA),
+    ]
+    for (pem, algorithm) in keys {
+      let key = try PrivateKey(pem: pem)
+      #expect(key.type == algorithm.keyType)
+      let message = Array("message".utf8)
+      let signature = try key.signature(over: message, algorithm: algorithm)
+      #expect(
+        try key.publicKey().isValid(signature: signature, over: message, algorithm: algorithm))
+    }
+  }
+
   @Test func `text around the key and Windows line ends do no harm`() throws {
     let pem = String(decoding: Self.rsa.pem(.pkcs8), as: UTF8.self)
     for text in ["# the key\n" + pem + "\ntrailing", pem.replacing("\n", with: "\r\n")] {
@@ -64,14 +80,21 @@ struct PrivateKeyTests {
 
   @Test func `a key of another kind is refused`() {
     let others = [
-      TestKey(rsaBits: 1024), TestKey(curve: "P-384"), TestKey(curve: "secp256k1"),
-      TestKey(named: "ED25519"), TestKey(named: "X25519"),
+      TestKey(curve: "P-521"), TestKey(curve: "secp256k1"), TestKey(named: "ED448"),
+      TestKey(named: "X25519"), TestKey(pssBits: 2048),
     ]
     for key in others {
-      #expect(throws: JOSEError.unusableKey("neither RSA of at least 2048 bits nor P-256")) {
+      #expect(throws: JOSEError.unusableKey("neither RSA, P-256, P-384 nor Ed25519")) {
         try PrivateKey(pem: key.pem(.pkcs8))
       }
     }
+  }
+
+  @Test func `an RSA key that is too short to verify with is too short to sign with`() {
+    #expect(throws: JOSEError.unusableKey("RSA modulus of 1024 bits")) {
+      try PrivateKey(pem: TestKey(rsaBits: 1024).pem(.pkcs8))
+    }
+    #expect(throws: Never.self) { try PrivateKey(pem: Self.rsa.pem(.pkcs8)) }
   }
 
   @Test(arguments: SignatureAlgorithm.allCases)
@@ -84,11 +107,12 @@ struct PrivateKeyTests {
     #expect(read.isValid(signature: signature, over: message, algorithm: algorithm))
   }
 
-  @Test func `a coordinate with leading zeros keeps its 32 bytes`() throws {
+  @Test(arguments: [(KeyType.p256, 32), (.p384, 48)])
+  func `a coordinate with leading zeros keeps its size`(type: KeyType, size: Int) throws {
     // One key in 128 has such a coordinate.
     for _ in 0..<600 {
-      let members = try PrivateKey(generating: .p256).publicJWKMembers()
-      for name in ["x", "y"] { #expect(Base64URL.decode(members[name]!)?.count == 32) }
+      let members = try PrivateKey(generating: type).publicJWKMembers()
+      for name in ["x", "y"] { #expect(Base64URL.decode(members[name]!)?.count == size) }
     }
   }
 

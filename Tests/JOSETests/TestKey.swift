@@ -31,6 +31,11 @@ final class TestKey: @unchecked Sendable {
     self.init("RSA") { EVP_PKEY_CTX_set_rsa_keygen_bits($0, rsaBits) }
   }
 
+  /// An RSA key that its encoding restricts to PSS (`id-RSASSA-PSS`).
+  convenience init(pssBits: Int32) {
+    self.init("RSA-PSS") { EVP_PKEY_CTX_set_rsa_keygen_bits($0, pssBits) }
+  }
+
   convenience init(curve: String) {
     self.init("EC") { EVP_PKEY_CTX_set_group_name($0, curve) }
   }
@@ -76,13 +81,22 @@ final class TestKey: @unchecked Sendable {
     return bytes
   }
 
-  /// A signature with SHA-256 as OpenSSL makes it: PKCS#1 v1.5 for RSA, DER for ECDSA.
-  func opensslSignature(over message: [UInt8]) -> [UInt8] {
+  /// A signature as OpenSSL makes it: PKCS#1 v1.5 for RSA, or PSS where a salt length is given, DER for ECDSA.
+  func opensslSignature(
+    over message: [UInt8], digest: OpaquePointer? = EVP_sha256(), pssSaltSize: Int32? = nil,
+    mgf1: OpaquePointer? = nil
+  ) -> [UInt8] {
     let context = EVP_MD_CTX_new()
     defer { EVP_MD_CTX_free(context) }
     var size = 1024
     var signature = [UInt8](repeating: 0, count: size)
-    precondition(EVP_DigestSignInit(context, nil, EVP_sha256(), nil, key) == 1)
+    var keyContext: OpaquePointer?
+    precondition(EVP_DigestSignInit(context, &keyContext, digest, nil, key) == 1)
+    if let pssSaltSize {
+      precondition(EVP_PKEY_CTX_set_rsa_padding(keyContext, RSA_PKCS1_PSS_PADDING) == 1)
+      precondition(EVP_PKEY_CTX_set_rsa_pss_saltlen(keyContext, pssSaltSize) == 1)
+      precondition(EVP_PKEY_CTX_set_rsa_mgf1_md(keyContext, mgf1 ?? digest) == 1)
+    }
     precondition(EVP_DigestSign(context, &signature, &size, message, message.count) == 1)
     return Array(signature.prefix(size))
   }

@@ -23,7 +23,7 @@ public final class FakeIdentityProvider: Sendable {
   }
 
   public func addKey(_ id: String, _ algorithm: SignatureAlgorithm) throws {
-    let key = try PrivateKey(generating: algorithm == .rs256 ? .rsa : .p256)
+    let key = try PrivateKey(generating: algorithm.keyType)
     state.withLock { $0.keys.append((id, algorithm, key)) }
   }
 
