@@ -52,13 +52,15 @@ let package = Package(
     .target(name: "JOSE", dependencies: ["COpenSSL", "StrictJSON"], swiftSettings: strict),
     .target(name: "HTTPClient", dependencies: ["CCurl", "Concurrency"], swiftSettings: strict),
     .target(
-      name: "OIDC", dependencies: ["Concurrency", "HTTPClient", "JOSE", "StrictJSON"],
+      name: "OIDC", dependencies: ["Concurrency", "HTTPClient", "JOSE", "Patterns", "StrictJSON"],
       swiftSettings: pure),
     .target(
       name: "GitHub", dependencies: ["Concurrency", "HTTPClient", "JOSE"], swiftSettings: pure),
     .target(
       name: "Migrations", path: "migrations",
-      resources: [.embedInCode("0001_runners_and_audit_log.sql")], swiftSettings: strict),
+      resources: [
+        .embedInCode("0001_runners_and_audit_log.sql"), .embedInCode("0002_used_tokens.sql"),
+      ], swiftSettings: strict),
     .target(
       name: "Storage",
       dependencies: ["CSQLite", "Concurrency", "JOSE", "Migrations", "Runners", grdb],
@@ -68,8 +70,8 @@ let package = Package(
     .target(
       name: "TokenService",
       dependencies: [
-        "Concurrency", "FastCGI", "GitHub", "HTTPClient", "JOSE", "OIDC", "Runners", "Storage",
-        "StrictJSON", configuration, logging,
+        "Concurrency", "FastCGI", "GitHub", "HTTPClient", "JOSE", "OIDC", "Patterns", "Runners",
+        "Storage", "StrictJSON", configuration, logging,
       ],
       swiftSettings: pure),
     .executableTarget(
@@ -99,7 +101,9 @@ let package = Package(
     .testTarget(name: "PatternsTests", dependencies: ["Patterns"], swiftSettings: strict),
     .testTarget(
       name: "OIDCTests",
-      dependencies: ["Concurrency", "HTTPClient", "JOSE", "OIDC", "StrictJSON", "TestSupport"],
+      dependencies: [
+        "Concurrency", "HTTPClient", "JOSE", "OIDC", "Patterns", "StrictJSON", "TestSupport",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "StorageTests", dependencies: ["Runners", "Storage", "TestSupport", grdb],

@@ -10,6 +10,9 @@ public struct Migration: Sendable {
   public static let all = [
     Migration(
       number: 1, name: "0001_runners_and_audit_log",
-      sql: String(decoding: PackageResources._001_runners_and_audit_log_sql, as: UTF8.self))
+      sql: String(decoding: PackageResources._001_runners_and_audit_log_sql, as: UTF8.self)),
+    Migration(
+      number: 2, name: "0002_used_tokens",
+      sql: String(decoding: PackageResources._002_used_tokens_sql, as: UTF8.self)),
   ]
 }

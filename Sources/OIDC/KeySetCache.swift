@@ -1,22 +1,34 @@
 import Concurrency
-import Foundation
 import HTTPClient
 import JOSE
-import StrictJSON
 
-/// The keys of one identity provider, fetched when they are needed and kept for as long as the provider allows.
+/// Whether there are keys to validate a provider's tokens with.
+public enum KeyState: Sendable, Equatable {
+  case fresh
+  /// Known keys serve although their time is up, because the provider is down.
+  case stale(reason: String)
+  case missing(reason: String)
+}
+
+/// The keys of one identity provider, kept for as long as the provider allows and fetched anew before their time is up.
 ///
 /// One fetch at a time; callers whose key is known never wait for it. When the provider is down, known keys serve for
 /// another day.
 final class KeySetCache: Sendable {
+  /// Why the provider's keys could not be fetched, and when.
+  private struct Failure {
+    let at: Duration
+    let reason: String
+  }
+
   private struct State {
     var keySet: JWKSet?
     var fetchedAt: Duration = .zero
     var lifetime: Duration = .zero
-    var isRefreshingBehind = false
     /// When an unknown key last made us look.
     var lookedForUnknownKeyAt: Duration?
-    var failure: (at: Duration, reason: String)?
+    /// Since the last fetch that succeeded.
+    var failure: Failure?
   }
 
   /// Bounds on what `Cache-Control` may ask for.
@@ -25,35 +37,48 @@ final class KeySetCache: Sendable {
   static let maximumLifetime: Duration = .seconds(86_400)
   /// How long keys serve after they should have been fetched anew.
   static let staleLifetime: Duration = .seconds(86_400)
+  /// Keys are fetched anew this long before their time is up.
+  static let refreshMargin: Duration = .seconds(15)
   /// An unknown key id makes us look for new keys, at most this often: anybody can make up key ids.
   static let unknownKeyInterval: Duration = .seconds(30)
-  /// After a failed fetch nobody tries again for this long.
+  /// After a failed fetch no caller tries again for this long.
   static let failureInterval: Duration = .seconds(5)
+  /// And `refreshIfDue`, which nobody waits for, not for this long.
+  static let retryInterval: Duration = .seconds(30)
 
   private let source: KeySetSource
+  private let waiters: WaitLimit
   private let uptime: @Sendable () -> Duration
   private let state = Locked(State())
   private let fetches = SingleFlight<Void, TokenRefusal>()
   private let looks = SingleFlight<Void, TokenRefusal>()
 
-  init(provider: Provider, http: HTTPClient, uptime: @escaping @Sendable () -> Duration) {
+  init(
+    provider: Provider, http: HTTPClient, waiters: WaitLimit,
+    uptime: @escaping @Sendable () -> Duration
+  ) {
     source = KeySetSource(provider: provider, http: http)
+    self.waiters = waiters
     self.uptime = uptime
   }
 
   /// The key to verify a token with, or nil if the provider has no such key.
   func key(id: String?, algorithm: SignatureAlgorithm) throws(TokenRefusal) -> PublicKey? {
-    let (keySet, age, lifetime) = snapshot()
-    guard let keySet, age < lifetime + Self.staleLifetime else {
-      try fetch()
-      return snapshot().keySet?.key(id: id, algorithm: algorithm)
+    guard let keySet = servingKeys() else {
+      try waiters.run(fetch)
+      return servingKeys()?.key(id: id, algorithm: algorithm)
     }
-    if let key = keySet.key(id: id, algorithm: algorithm) {
-      if age >= lifetime { refreshBehind() }
-      return key
+    if let key = keySet.key(id: id, algorithm: algorithm) { return key }
+    try waiters.run(lookForUnknownKey)
+    return servingKeys()?.key(id: id, algorithm: algorithm)
+  }
+
+  /// The keys, unless they are too old even for an outage.
+  private func servingKeys() -> JWKSet? {
+    let now = uptime()
+    return state.withLock { state in
+      now - state.fetchedAt < state.lifetime + Self.staleLifetime ? state.keySet : nil
     }
-    try lookForUnknownKey()
-    return snapshot().keySet?.key(id: id, algorithm: algorithm)
   }
 
   /// A provider that has just changed its keys signs with one that we do not know. So may anybody: hence one look an
@@ -69,31 +94,43 @@ final class KeySetCache: Sendable {
     }
   }
 
-  func checkAvailable() throws(TokenRefusal) {
-    let (keySet, age, lifetime) = snapshot()
-    guard keySet == nil || age >= lifetime else { return }
-    try fetch()
-  }
+  // MARK: - Fresh keys
 
-  private func snapshot() -> (keySet: JWKSet?, age: Duration, lifetime: Duration) {
-    let now = uptime()
-    return state.withLock { ($0.keySet, now - $0.fetchedAt, $0.lifetime) }
-  }
-
-  private func refreshBehind() {
-    let now = uptime()
-    let isDue = state.withLock { state in
-      if let failure = state.failure, now - failure.at < Self.failureInterval { return false }
-      defer { state.isRefreshingBehind = true }
-      return !state.isRefreshingBehind
-    }
-    guard isDue else { return }
-    Thread.detachNewThread { [self] in
-      // A failure is remembered in the state, and the next caller tries again.
-      _ = try? fetch()
-      state.withLock { $0.isRefreshingBehind = false }
+  /// Fetches the keys if they are absent or their time is nearly up.
+  func refreshIfDue() throws(KeySetSource.Failure) {
+    guard timeUntilRefresh() <= .zero else { return }
+    do { try fetch() } catch {
+      throw KeySetSource.Failure(reason: error.reason)
     }
   }
+
+  /// How long until `refreshIfDue` has something to do. Never more than `maximumLifetime`.
+  func timeUntilRefresh() -> Duration {
+    let now = uptime()
+    return state.withLock { state in
+      let due =
+        state.keySet == nil ? .zero : state.fetchedAt + state.lifetime - Self.refreshMargin
+      let retry = state.failure.map { $0.at + Self.retryInterval } ?? .zero
+      return max(due, retry) - now
+    }
+  }
+
+  /// Looks at the provider only where there are no keys or their time is up.
+  func checkState() -> KeyState {
+    let isFresh = state.withLock { [now = uptime()] state in
+      state.keySet != nil && now - state.fetchedAt < state.lifetime
+    }
+    if isFresh { return .fresh }
+    do {
+      try fetch()
+      return .fresh
+    } catch {
+      return servingKeys() == nil
+        ? .missing(reason: error.reason) : .stale(reason: error.reason)
+    }
+  }
+
+  // MARK: - Fetching
 
   /// Fetches, or shares the fetch that is under way. Callers that come just after one has ended use what it brought.
   private func fetch() throws(TokenRefusal) {
@@ -122,9 +159,19 @@ final class KeySetCache: Sendable {
         $0.failure = nil
       }
     } catch {
-      let now = uptime()
-      state.withLock { $0.failure = (now, error.reason) }
+      let failure = Failure(at: uptime(), reason: error.reason)
+      state.withLock { $0.failure = failure }
       throw .providerUnavailable(error.reason)
+    }
+  }
+}
+
+extension TokenRefusal {
+  /// For the log.
+  fileprivate var reason: String {
+    switch self {
+    case .providerUnavailable(let reason): reason
+    case .invalid(let fault): String(describing: fault)
     }
   }
 }

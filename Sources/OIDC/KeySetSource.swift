@@ -1,3 +1,4 @@
+import Foundation
 import HTTPClient
 import JOSE
 import StrictJSON
@@ -12,15 +13,18 @@ struct KeySetSource: Sendable {
 
   private static let maximumMetadataSize = 64 << 10
   private static let maximumKeySetSize = 256 << 10
+  /// For everything together: somebody may be waiting.
+  private static let patience: Duration = .seconds(5)
 
   let provider: Provider
   let http: HTTPClient
 
   /// The keys and how long their source says they keep.
   func fetch() throws(Failure) -> (JWKSet, Duration?) {
-    let url: String
-    if let configured = provider.jwksURL { url = configured } else { url = try discoverJWKSURL() }
-    let response = try get(url, maximumSize: Self.maximumKeySetSize)
+    let http = http.limited(until: .now + Self.patience)
+    let url =
+      if let configured = provider.jwksURL { configured } else { try jwksURL(asking: http) }
+    let response = try get(url, maximumSize: Self.maximumKeySetSize, from: http)
     let keySet: JWKSet
     do { keySet = try JWKSet(parsing: response.body) } catch {
       throw Failure(reason: "the key set cannot be used: \(error)")
@@ -29,10 +33,10 @@ struct KeySetSource: Sendable {
     return (keySet, response.maximumAge)
   }
 
-  private func discoverJWKSURL() throws(Failure) -> String {
+  private func jwksURL(asking http: HTTPClient) throws(Failure) -> String {
     let base = provider.issuer.hasSuffix("/") ? String(provider.issuer.dropLast()) : provider.issuer
     let response = try get(
-      base + "/.well-known/openid-configuration", maximumSize: Self.maximumMetadataSize)
+      base + "/.well-known/openid-configuration", maximumSize: Self.maximumMetadataSize, from: http)
     let metadata: JSONValue
     do { metadata = try JSONValue(parsing: response.body) } catch {
       throw Failure(reason: "the discovery document is not JSON: \(error)")
@@ -46,11 +50,14 @@ struct KeySetSource: Sendable {
     return url
   }
 
-  private func get(_ url: String, maximumSize: Int) throws(Failure) -> HTTPResponse {
-    let request = HTTPRequest(
+  private func get(
+    _ url: String, maximumSize: Int, from http: HTTPClient
+  ) throws(Failure) -> HTTPResponse {
+    var request = HTTPRequest(
       .get, url,
       headers: [("Accept", "application/json"), ("User-Agent", "runner-token-service")],
-      maximumResponseSize: maximumSize, totalTimeout: .seconds(5))
+      maximumResponseSize: maximumSize, totalTimeout: Self.patience)
+    request.certificateBundle = provider.certificateBundle
     let response: HTTPResponse
     do { response = try http.send(request) } catch {
       throw Failure(reason: "\(url): \(error)")
@@ -63,16 +70,16 @@ struct KeySetSource: Sendable {
 }
 
 extension HTTPResponse {
-  /// `max-age` of `Cache-Control` (RFC 9111 section 5.2.2.1).
+  /// What `Cache-Control` says about how long the answer keeps (RFC 9111 section 5.2.2); nil if nothing.
   fileprivate var maximumAge: Duration? {
-    let directives = header("cache-control")?.lowercased().split(separator: ",") ?? []
-    for directive in directives {
-      let parts = directive.split(separator: "=", maxSplits: 1)
-      guard parts.count == 2, parts[0].drop(while: { $0 == " " }) == "max-age",
-        let seconds = Int(parts[1])
-      else { continue }
-      return .seconds(min(max(seconds, 0), 1 << 31))
+    let directives = headers.filter { $0.name == "cache-control" }.flatMap { header in
+      header.value.lowercased().split(separator: ",").map {
+        $0.trimmingCharacters(in: .whitespaces)
+      }
     }
-    return nil
+    if directives.contains("no-store") || directives.contains("no-cache") { return .zero }
+    let maximumAge = directives.first { $0.hasPrefix("max-age=") }
+    guard let seconds = maximumAge.flatMap({ Int($0.dropFirst(8)) }) else { return nil }
+    return .seconds(min(max(seconds, 0), 1 << 31))
   }
 }

@@ -16,30 +16,52 @@ public enum TokenFault: Error, Sendable, Equatable {
   case jose(JOSEError)
   case payloadNotJSON(JSONError)
   case payloadNotObject
-  case issuerNotTrusted(expected: String)
+  case issuerNotTrusted(expected: [String])
+  /// `typ` is that of another kind of token.
+  case typeNotAccepted
   case keyNotFound
+  /// A claim whose name looks like that of one that we read.
+  case misleadingClaimName(String)
   /// A claim that must be there is absent or of the wrong type.
   case claimMissing(String)
   case expired
   case notYetValid
   case issuedInFuture
+  /// Valid for longer than the maximum, in seconds.
+  case lifetimeTooLong(maximum: Int)
   case wrongAudience(expected: [String])
+  /// Meant for others too, and not issued to a party that may use it here.
+  case partyNotAuthorized
   case subjectNotUsable
+  /// A required claim has a value that is not accepted.
+  case claimNotAccepted(String)
+  /// It has provisioned a runner before.
+  case alreadyUsed
 
   /// For the caller: what an honest one can do about it. Tells nothing about keys.
   public var description: String {
     switch self {
     case .expired: "The token has expired; get a new one."
     case .notYetValid, .issuedInFuture: "The token is not valid yet; check the issuer's clock."
+    case .lifetimeTooLong(let maximum):
+      "The token is valid for too long; ask for one that is valid for at most \(maximum) seconds."
     case .wrongAudience(let expected):
       "The token is for another audience; ask for one with the audience \(expected.joined(separator: " or "))."
+    case .partyNotAuthorized:
+      "The token is for other audiences too, or was issued to another client; ask for one for this service alone."
     case .issuerNotTrusted(let expected):
-      "The token is of another issuer; get one from \(expected)."
+      "The token is of another issuer; get one from \(expected.joined(separator: " or "))."
+    case .typeNotAccepted: "The token is of another kind; send an access token or an ID token."
     case .claimMissing(let name): "The token has no usable \(name) claim."
+    case .claimNotAccepted(let name):
+      "The token's claim \(name) has a value that is not accepted here; ask an administrator of this service."
+    case .misleadingClaimName:
+      "The token has a claim whose name is a look-alike of a standard one; ask the issuer to rename it."
     case .subjectNotUsable: "The token's sub claim must have 1 to 255 printable characters."
     case .oversized: "The token is larger than 8 KiB."
     case .keyNotFound:
       "The token's key is not known; if the issuer has just changed its keys, try again in half a minute."
+    case .alreadyUsed: "The token has provisioned a runner already; get a new one for each."
     case .jose, .payloadNotJSON, .payloadNotObject:
       "The token is malformed or its signature is not valid; get a new one and send it unchanged."
     }

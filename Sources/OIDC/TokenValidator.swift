@@ -1,26 +1,57 @@
 public import Foundation
 public import HTTPClient
-import JOSE
+public import JOSE
 import StrictJSON
 
 /// Decides whether a bearer token proves who sent it.
 public struct TokenValidator: Sendable {
   /// Bytes of the whole token.
   public static let maximumTokenSize = 8192
-  static let maximumSubjectSize = 255
-  /// The largest NumericDate that is exact in a 64-bit float (RFC 7519 section 2 allows fractions).
-  private static let latestDate = Double(1 << 53)
 
-  private let provider: Provider
-  private let keySets: KeySetCache
+  public struct Options: Sendable {
+    /// Refuses tokens without a usable `jti`.
+    public var requiresTokenID = false
+    /// Claims that the caller of `validate` reads, beside those of the standard and the providers' own.
+    public var otherClaims: [String] = []
+    /// How many threads may wait for providers at a time; at least 1.
+    public var maximumWaiters = Int.max
 
-  /// `uptime` is a clock that never steps, for the age of keys.
+    public init() {}
+  }
+
+  private struct Issuer {
+    let provider: Provider
+    let keySets: KeySetCache
+    let claimNames: ClaimNames
+  }
+
+  private let issuers: [Issuer]
+  private let allowedAlgorithms: Set<SignatureAlgorithm>
+  private let requiresTokenID: Bool
+  private let verifiedSignatures: VerifiedSignatures
+  private let uptime: @Sendable () -> Duration
+
+  /// `uptime` is a clock that never steps, for the age of keys. No two providers have the same issuer.
+  /// Throws `cryptography` where the system has no random bytes.
   public init(
-    provider: Provider, http: HTTPClient,
+    providers: [Provider], http: HTTPClient, options: Options = Options(),
     uptime: @escaping @Sendable () -> Duration = TokenValidator.systemUptime
-  ) {
-    self.provider = provider
-    keySets = KeySetCache(provider: provider, http: http, uptime: uptime)
+  ) throws(JOSEError) {
+    let waiters = WaitLimit(options.maximumWaiters)
+    // One provider that hangs leaves the others half of the places.
+    let share = providers.count > 1 ? max(1, options.maximumWaiters / 2) : options.maximumWaiters
+    issuers = providers.map { provider in
+      Issuer(
+        provider: provider,
+        keySets: KeySetCache(
+          provider: provider, http: http, waiters: WaitLimit(share, within: waiters),
+          uptime: uptime),
+        claimNames: ClaimNames(readFrom: provider, and: options.otherClaims))
+    }
+    allowedAlgorithms = providers.reduce(into: []) { $0.formUnion($1.algorithms) }
+    requiresTokenID = options.requiresTokenID
+    verifiedSignatures = try VerifiedSignatures()
+    self.uptime = uptime
   }
 
   /// Time since some fixed point in this process, unaffected by clock steps.
@@ -31,90 +62,104 @@ public struct TokenValidator: Sendable {
 
   /// Validates a token in the order of RFC 7515 section 5.2 and RFC 7519 section 7.2, cheap checks first: nothing is
   /// fetched for an issuer that is not ours, and no claim but `iss` is believed before the signature.
-  public func validate(_ token: String, now: Date) throws(TokenRefusal) -> Claims {
+  ///
+  /// `passed` is told of each check that the token has passed.
+  public func validate(
+    _ token: String, now: Date, passed: (TokenCheck) -> Void = { _ in }
+  ) throws(TokenRefusal) -> Claims {
     guard token.utf8.count <= Self.maximumTokenSize else { throw .invalid(.oversized) }
-    let jws: CompactJWS
-    let algorithm: SignatureAlgorithm
-    let keyID: String?
-    do {
-      jws = try CompactJWS(token)
-      algorithm = try jws.algorithm(among: provider.algorithms)
-      keyID = try jws.keyID()
-    } catch {
-      throw .invalid(.jose(error))
+    passed(.size)
+    let jws = try Self.jose { () throws(JOSEError) in try CompactJWS(token) }
+    let keyID = try Self.jose { () throws(JOSEError) in try jws.keyID() }
+    let type = try Self.jose { () throws(JOSEError) in try jws.type() }
+    passed(.form)
+    let algorithm = try Self.jose { () throws(JOSEError) in
+      try jws.algorithm(among: allowedAlgorithms)
     }
-    let claims = try claims(of: jws)
-    guard let key = try keySets.key(id: keyID, algorithm: algorithm) else {
+    passed(.algorithm)
+    let claims = try Self.claims(of: jws)
+    passed(.payload)
+    let issuer = try issuer(of: claims)
+    guard issuer.provider.algorithms.contains(algorithm) else {
+      throw .invalid(.jose(.algorithmNotAllowed(algorithm.rawValue)))
+    }
+    passed(.issuer)
+    guard issuer.provider.tokenTypes.accept(type) else { throw .invalid(.typeNotAccepted) }
+    passed(.type)
+    guard let key = try issuer.keySets.key(id: keyID, algorithm: algorithm) else {
       throw .invalid(.keyNotFound)
     }
-    guard key.isValid(signature: jws.signature, over: jws.signingInput, algorithm: algorithm) else {
-      throw .invalid(.jose(.signatureMismatch))
+    passed(.key)
+    let isSigned = verifiedSignatures.isValid(token, key: key, now: uptime()) {
+      key.isValid(signature: jws.signature, over: jws.signingInput, algorithm: algorithm)
     }
-    do { return try validate(claims, now: now.timeIntervalSince1970) } catch {
+    guard isSigned else { throw .invalid(.jose(.signatureMismatch)) }
+    passed(.signature)
+    do {
+      try issuer.claimNames.refuseLookAlikes(in: claims)
+      passed(.claimNames)
+      return try ClaimCheck(
+        claims: claims, provider: issuer.provider, now: now.timeIntervalSince1970
+      ).run(requiresTokenID: requiresTokenID, passed: passed)
+    } catch {
       throw .invalid(error)
     }
   }
 
-  /// Makes sure that there are keys to validate with.
-  public func checkProvider() throws(TokenRefusal) {
-    try keySets.checkAvailable()
+  private static func jose<Result>(
+    _ step: () throws(JOSEError) -> Result
+  ) throws(TokenRefusal) -> Result {
+    do { return try step() } catch { throw .invalid(.jose(error)) }
   }
 
-  private func claims(of jws: CompactJWS) throws(TokenRefusal) -> JSONObject {
+  private static func claims(of jws: CompactJWS) throws(TokenRefusal) -> JSONObject {
     let payload: JSONValue
     do { payload = try JSONValue(parsing: jws.payload, limits: .token) } catch {
       throw .invalid(.payloadNotJSON(error))
     }
     guard let claims = payload.object else { throw .invalid(.payloadNotObject) }
-    guard let issuer = claims["iss"]?.string, issuer.hasSameUTF8(as: provider.issuer) else {
-      throw .invalid(.issuerNotTrusted(expected: provider.issuer))
-    }
     return claims
   }
 
-  private func validate(_ claims: JSONObject, now: Double) throws(TokenFault) -> Claims {
-    let leeway = Double(provider.leeway)
-    guard let expiry = try date("exp", of: claims) else { throw .claimMissing("exp") }
-    guard now < expiry + leeway else { throw .expired }
-    if let notBefore = try date("nbf", of: claims), now + leeway < notBefore {
-      throw .notYetValid
-    }
-    if let issued = try date("iat", of: claims), now + leeway < issued { throw .issuedInFuture }
-    try validateAudience(claims)
-    return Claims(issuer: provider.issuer, subject: try subject(claims), all: claims)
+  private func issuer(of claims: JSONObject) throws(TokenRefusal) -> Issuer {
+    guard let name = claims["iss"]?.string,
+      let issuer = issuers.first(where: { $0.provider.issuer.hasSameUTF8(as: name) })
+    else { throw .invalid(.issuerNotTrusted(expected: issuers.map(\.provider.issuer))) }
+    return issuer
+  }
+}
+
+// MARK: - Keys
+
+extension TokenValidator {
+  /// Whether each provider's keys are there, fetching them where they are not. In the order of the providers.
+  public func keyStates() -> [(provider: String, state: KeyState)] {
+    issuers.map { ($0.provider.name, $0.keySets.checkState()) }
   }
 
-  /// `aud` is a string or an array of strings (RFC 7519 section 4.1.3).
-  private func validateAudience(_ claims: JSONObject) throws(TokenFault) {
-    guard let claim = claims["aud"], let audiences = claim.string.map({ [$0] }) ?? claim.strings
-    else { throw .claimMissing("aud") }
-    let isMeant = audiences.contains { audience in
-      provider.audiences.contains { $0.hasSameUTF8(as: audience) }
+  /// Fetches the keys whose time is up, all providers one after the other, and says how long until the next one's is.
+  /// `failed` is told the provider's name and why its keys could not be fetched.
+  public func refreshKeys(
+    failed: (_ provider: String, _ reason: String) -> Void
+  ) -> Duration {
+    for issuer in issuers {
+      do { try issuer.keySets.refreshIfDue() } catch {
+        failed(issuer.provider.name, error.reason)
+      }
     }
-    guard isMeant else { throw .wrongAudience(expected: provider.audiences) }
+    return issuers.map { $0.keySets.timeUntilRefresh() }.min() ?? .seconds(60)
   }
 
-  private func subject(_ claims: JSONObject) throws(TokenFault) -> String {
-    guard let subject = claims["sub"]?.string else { throw .claimMissing("sub") }
-    let isPrintable = subject.unicodeScalars.allSatisfy {
-      $0.properties.generalCategory != .control
+  /// Keeps every provider's keys fresh from a thread of its own for as long as the process lives: requests never wait
+  /// for keys that are known, and a key that its provider takes away stops validating even if nobody called meanwhile.
+  public func keepKeysFresh(
+    failed: @escaping @Sendable (_ provider: String, _ reason: String) -> Void
+  ) {
+    Thread.detachNewThread {
+      while true {
+        let pause = max(refreshKeys(failed: failed), .seconds(1))
+        Thread.sleep(forTimeInterval: Double(pause.components.seconds))
+      }
     }
-    guard (1...Self.maximumSubjectSize).contains(subject.utf8.count), isPrintable else {
-      throw .subjectNotUsable
-    }
-    return subject
-  }
-
-  /// A NumericDate (RFC 7519 section 2), or nil where the claim is absent.
-  private func date(_ name: String, of claims: JSONObject) throws(TokenFault) -> Double? {
-    let seconds: Double
-    switch claims[name] {
-    case nil: return nil
-    case .integer(let value): seconds = Double(value)
-    case .double(let value): seconds = value.rounded(.down)
-    default: throw .claimMissing(name)
-    }
-    guard (0...Self.latestDate).contains(seconds) else { throw .claimMissing(name) }
-    return seconds
   }
 }

@@ -4,7 +4,7 @@ public struct Principal: Sendable, Hashable {
   public let issuer: String
   /// `sub` of the token. Ownership and isolation are decided on (issuer, subject) and nothing else.
   public let subject: String
-  /// What people read and policies are written against; see `Identity`.
+  /// What people read and policies are written against.
   public let identity: String
   public let isAdmin: Bool
 

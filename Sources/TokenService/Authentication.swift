@@ -1,8 +1,8 @@
 import FastCGI
 import Foundation
+import Logging
 import OIDC
 import Runners
-import StrictJSON
 
 /// Finds out who is calling.
 struct Authenticator: Sendable {
@@ -12,13 +12,33 @@ struct Authenticator: Sendable {
   let now: @Sendable () -> Date
 
   /// The caller that a request's bearer token proves. Throws `unauthenticated`, or what `TokenValidator` throws.
-  func authenticate(_ parameters: Parameters) throws -> Principal {
-    guard let tokenValidator else { return try developmentPrincipal(parameters) }
-    guard let token = Self.bearerToken(in: parameters) else { throw ServiceError.unauthenticated }
-    return settings.principal(for: try tokenValidator.validate(token, now: now()))
+  func authenticate(
+    _ parameters: Parameters, _ context: inout RequestContext
+  ) throws -> Principal {
+    let principal: Principal
+    if let tokenValidator {
+      let claims = try claims(of: parameters, tokenValidator, &context)
+      principal = settings.principal(for: claims)
+      context.singleUseToken = settings.singleUseToken(claims)
+    } else {
+      principal = try developmentPrincipal(parameters)
+    }
+    context.principal = principal
+    return principal
   }
 
-  /// The token of `Authorization: Bearer` (RFC 6750 section 2.1), given once, in the header's own alphabet.
+  private func claims(
+    of parameters: Parameters, _ tokenValidator: TokenValidator, _ context: inout RequestContext
+  ) throws -> Claims {
+    guard let token = Self.bearerToken(in: parameters) else { throw ServiceError.unauthenticated }
+    do { return try tokenValidator.validate(token, now: now()) } catch {
+      context.refusedToken = TokenFacts(reading: token)
+      throw error
+    }
+  }
+
+  /// The token of `Authorization: Bearer` (RFC 6750 section 2.1), given once, in the header's own alphabet. Nowhere else
+  /// is looked for one: what stands in a query stands in logs (section 5.3).
   static func bearerToken(in parameters: Parameters) -> String? {
     let headers = parameters.all("HTTP_AUTHORIZATION")
     guard headers.count == 1, let header = headers.first else { return nil }
@@ -40,38 +60,21 @@ struct Authenticator: Sendable {
 }
 
 extension Settings {
-  /// Who the claims of a validated token stand for.
-  func principal(for claims: Claims) -> Principal {
-    let identity = identity(of: claims)
-    let adminClaim = claims.all[adminRule.claim]
-    let claimValues = adminClaim?.strings ?? adminClaim?.string.map { [$0] } ?? []
-    let isAdmin =
-      adminRule.identities.contains { $0.hasSameUTF8(as: identity) }
-      || adminRule.claimValues.contains { value in
-        claimValues.contains { $0.hasSameUTF8(as: value) }
-      }
-    return Principal(
-      issuer: claims.issuer, subject: claims.subject, identity: identity, isAdmin: isAdmin)
+  fileprivate func singleUseToken(_ claims: Claims) -> SingleUseToken? {
+    guard hasSingleUseTokens, let id = claims.tokenID else { return nil }
+    return SingleUseToken(
+      issuer: claims.issuer, id: id,
+      refusedFrom: Timestamp(Date(timeIntervalSince1970: claims.refusedFrom)))
   }
+}
 
-  /// The configured claim; an email address only if the issuer says that it has been verified. Otherwise the subject,
-  /// marked as such, so that a subject that looks like somebody's address gains nothing.
-  private func identity(of claims: Claims) -> String {
-    if identityClaim == "sub" { return claims.subject }
-    let isTrusted = identityClaim != "email" || claims.all["email_verified"]?.bool == true
-    guard isTrusted, let identity = claims.text(identityClaim), !identity.isEmpty,
-      identity.utf8.count <= 255, !identity.hasPrefix("sub:"),
-      Self.isLegible(identity)
-    else { return "sub:" + claims.subject }
-    return identity
-  }
-
-  /// Whether people can tell the text from others by looking: nothing in it is invisible or turns its direction.
-  private static func isLegible(_ text: String) -> Bool {
-    let misleading: Set<Unicode.GeneralCategory> = [
-      .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .unassigned,
+extension TokenFacts {
+  /// For the log.
+  var metadata: Logger.Metadata {
+    let facts = [
+      "token_alg": algorithm, "token_kid": keyID, "token_typ": type, "token_iss": issuer,
+      "token_sub": subject, "token_jti": tokenID, "token_sha256": sha256,
     ]
-    return text.trimmingCharacters(in: .whitespaces) == text
-      && !text.unicodeScalars.contains { misleading.contains($0.properties.generalCategory) }
+    return facts.compactMapValues { $0.map { "\($0)" } }
   }
 }

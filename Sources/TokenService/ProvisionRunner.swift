@@ -3,6 +3,7 @@ import Foundation
 import GitHub
 import JOSE
 import Logging
+import OIDC
 import Runners
 import Storage
 
@@ -73,33 +74,38 @@ extension Service {
     if hasRun || hasExpired && holder.isIssued { try refresh(holder, context) }
   }
 
-  /// Takes the name and records the intent in one transaction, before GitHub is asked.
+  /// Takes the name, and the token where it is good for one runner only, and records the intent in one transaction, before
+  /// GitHub is asked.
   private func reserve(
     _ wanted: ProvisionRequest, _ caller: Principal, _ context: RequestContext
   ) throws -> Runner {
-    var reserved: Runner?
+    var outcome: Result<Runner, ServiceError>?
     do {
       try audited { transaction, record in
-        guard let name = try freeName(wanted.name, transaction, record, context) else {
-          return try record(
+        switch try freeName(wanted.name, transaction, record, context) {
+        case .failure(let refusal):
+          outcome = .failure(refusal)
+          try record(
             .provisionFailed(
-              .runnerNameConflict, name: wanted.name.text, labels: wanted.labels, context.actor))
+              refusal, name: wanted.name.text, labels: wanted.labels, context.actor))
+        case .success(let name):
+          let runner = reservation(of: name, wanted, caller, at: transaction.now)
+          if let token = context.singleUseToken { try transaction.usedTokens.insert(token) }
+          try transaction.runners.insert(runner)
+          try record(
+            AuditEvent(
+              .provisionRequested, actor: context.actor, runnerID: runner.id,
+              runnerName: runner.name.description, data: runner.auditData))
+          outcome = .success(runner)
         }
-        let runner = reservation(of: name, wanted, caller, at: transaction.now)
-        try transaction.runners.insert(runner)
-        try record(
-          AuditEvent(
-            .provisionRequested, actor: context.actor, runnerID: runner.id,
-            runnerName: runner.name.description, data: runner.auditData))
-        reserved = runner
       }
     } catch {
       // The row may be there, and only the audit log's file be missing its line.
-      if let reserved { release(reserved, because: error, context) }
+      if case .success(let runner) = outcome { release(runner, because: error, context) }
       throw error
     }
-    guard let reserved else { throw ServiceError.runnerNameConflict }
-    return reserved
+    guard let outcome else { throw ServiceError.internalError }
+    return try outcome.get()
   }
 
   private func reservation(
@@ -115,11 +121,14 @@ extension Service {
       registeredAt: nil, deletedAt: nil, deletionReason: nil)
   }
 
-  /// The name asked for, or one made up, if no live runner has it.
+  /// The name asked for, or one made up, if no live runner has it and the token has not been used.
   private func freeName(
     _ name: ProvisionRequest.Name, _ transaction: Transaction,
     _ record: (AuditEvent) throws -> Void, _ context: RequestContext
-  ) throws -> RunnerName? {
+  ) throws -> Result<RunnerName, ServiceError> {
+    if let token = context.singleUseToken, try transaction.usedTokens.contains(token) {
+      return .failure(ServiceError(TokenRefusal.invalid(.alreadyUsed)))
+    }
     let candidates: [RunnerName]
     switch name {
     case .exactly(let name): candidates = [name]
@@ -127,7 +136,8 @@ extension Service {
       var generator = SystemRandomNumberGenerator()
       candidates = (0..<8).compactMap { _ in prefix.makeName(using: &generator) }
     }
-    return try candidates.first { try isFree($0, transaction, record, context) }
+    let free = try candidates.first { try isFree($0, transaction, record, context) }
+    return free.map { .success($0) } ?? .failure(.runnerNameConflict)
   }
 
   /// A reservation whose worker ended before it issued anything does not stand in the way for longer than its deadline.
@@ -181,7 +191,8 @@ extension Service {
     }
   }
 
-  /// Gives the name back at once. If even this fails, the reservation's deadline does it.
+  /// Gives the name back at once, and the token, since nothing came of it. If even this fails, the reservation's deadline
+  /// gives back the name, and the caller needs a new token.
   private func release(_ runner: Runner, because error: any Error, _ context: RequestContext) {
     do {
       try audited { transaction, record in
@@ -190,6 +201,7 @@ extension Service {
         else { return }
         current.delete(for: .provisioningFailed, at: transaction.now)
         try transaction.runners.update(current)
+        if let token = context.singleUseToken { try transaction.usedTokens.remove(token) }
         try record(
           .provisionFailed(
             ServiceError(error), name: runner.name.description, labels: runner.labels,

@@ -7,13 +7,30 @@ import Storage
 
 /// Whether everything that the service needs is there. Looked at anew every five seconds at most, since anybody may ask.
 final class Readiness: Sendable {
+  enum Outcome: String, Encodable {
+    case ok, failed
+    /// Works with what is known, for some time.
+    case stale
+    /// The first look is under way.
+    case inProgress = "in_progress"
+    /// Fails, and the rest works without it.
+    case degraded
+
+    var isReady: Bool {
+      switch self {
+      case .ok, .stale, .degraded: true
+      case .failed, .inProgress: false
+      }
+    }
+  }
+
   /// The outcome of one look.
   struct Report: Sendable, Encodable {
     var status: String { isReady ? "ready" : "not_ready" }
-    let checks: [String: String]
+    let checks: [String: Outcome]
     let timestamp: Timestamp
 
-    var isReady: Bool { checks.values.allSatisfy { $0 == "ok" } }
+    var isReady: Bool { checks.values.allSatisfy { $0.isReady } }
 
     private enum CodingKeys: String, CodingKey {
       case status, checks, timestamp
@@ -35,6 +52,7 @@ final class Readiness: Sendable {
   private static let lifetime: Duration = .seconds(5)
 
   private let checks: [Check]
+  private let tokenValidator: TokenValidator?
   private let logger: Logger
   private let state = Locked(State())
 
@@ -47,16 +65,13 @@ final class Readiness: Sendable {
     database: Database, auditFile: AuditFile, tokenValidator: TokenValidator?,
     github: GitHubClient, logger: Logger
   ) {
-    var checks = [
+    checks = [
       Check(name: "database") { try database.checkWritable() },
       Check(name: "schema") { try database.checkSchema() },
       Check(name: "audit_file") { try auditFile.checkWritable() },
       Check(name: "github_credentials") { try github.checkCredentials() },
     ]
-    if let tokenValidator {
-      checks.append(Check(name: "oidc_keys") { try tokenValidator.checkProvider() })
-    }
-    self.checks = checks
+    self.tokenValidator = tokenValidator
     self.logger = logger
   }
 
@@ -67,7 +82,7 @@ final class Readiness: Sendable {
       if let last = state.last, state.isLooking || .now - last.at < Self.lifetime {
         return last.report
       }
-      if state.isLooking { return Report(checks: ["startup": "in_progress"], timestamp: now) }
+      if state.isLooking { return Report(checks: ["startup": .inProgress], timestamp: now) }
       state.isLooking = true
       return nil
     }
@@ -81,18 +96,42 @@ final class Readiness: Sendable {
   }
 
   private func look(now: Timestamp) -> Report {
-    var outcomes: [String: String] = [:]
+    var outcomes: [String: Outcome] = [:]
     for check in checks {
       do {
         try check.run()
-        outcomes[check.name] = "ok"
+        outcomes[check.name] = .ok
       } catch {
-        // Anybody may read the report; the cause is for the admin.
-        outcomes[check.name] = "failed"
-        logger.error(
-          "not ready", metadata: ["check": "\(check.name)", "cause": "\(error)"])
+        outcomes[check.name] = .failed
+        warn(check.name, "\(error)")
       }
     }
+    outcomes.merge(keyOutcomes()) { $1 }
     return Report(checks: outcomes, timestamp: now)
+  }
+
+  /// The service is ready with the first provider's keys alone: the others' callers are told to come back, and everybody
+  /// else is served.
+  private func keyOutcomes() -> [String: Outcome] {
+    var outcomes: [String: Outcome] = [:]
+    for (index, (provider, state)) in (tokenValidator?.keyStates() ?? []).enumerated() {
+      let name = index == 0 ? "oidc_keys" : "oidc_keys_\(provider)"
+      switch state {
+      case .fresh:
+        outcomes[name] = .ok
+      case .stale(let reason):
+        outcomes[name] = .stale
+        warn(name, reason)
+      case .missing(let reason):
+        outcomes[name] = index == 0 ? .failed : .degraded
+        warn(name, reason)
+      }
+    }
+    return outcomes
+  }
+
+  /// Anybody may read the report; the cause is for the admin.
+  private func warn(_ check: String, _ cause: String) {
+    logger.error("a check failed", metadata: ["check": "\(check)", "cause": "\(cause)"])
   }
 }

@@ -1,5 +1,6 @@
 import FastCGI
 import Foundation
+import OIDC
 import Runners
 
 /// What belongs to a request beside its content: where it comes from, and what has been found out about it so far.
@@ -15,6 +16,10 @@ struct RequestContext {
   /// The path's pattern, once it is known.
   var route: String?
   var principal: Principal?
+  /// The caller's token, where tokens are good for one runner only.
+  var singleUseToken: SingleUseToken?
+  /// What a refused token says of itself, for the log.
+  var refusedToken: TokenFacts?
   var error: ServiceError?
   /// What lies behind `error`, for the log.
   var cause: String?

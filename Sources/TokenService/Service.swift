@@ -95,9 +95,7 @@ public struct Service: RequestHandler {
   }
 
   private func caller(of request: Request, _ context: inout RequestContext) throws -> Principal {
-    let caller = try authenticator.authenticate(request.parameters)
-    context.principal = caller
-    return caller
+    try authenticator.authenticate(request.parameters, &context)
   }
 
   /// The one place where an error becomes an answer.
@@ -138,6 +136,7 @@ public struct Service: RequestHandler {
     if let identity = context.principal?.identity { metadata["identity"] = "\(identity)" }
     if let error = context.error { metadata["error_code"] = "\(Problem(error).code)" }
     if let cause = context.cause { metadata["cause"] = "\(cause)" }
+    if let token = context.refusedToken { metadata.merge(token.metadata) { $1 } }
     logger.log(
       level: response.status >= 500 ? .error : .info, "request", metadata: metadata)
   }

@@ -5,10 +5,10 @@ public import Runners
 /// The configuration of the service, read once and complete: no part of the program looks at the environment.
 public struct Settings: Sendable {
   public var github: GitHubSettings
-  /// nil where authentication is disabled, which is for development only.
-  public var identityProvider: Provider?
-  /// The claim that gives callers the name that people read.
-  public var identityClaim: String
+  /// Whose tokens are accepted. Empty where authentication is disabled, which is for development only.
+  public var identityProviders: [Provider]
+  /// Whether a token is good for one runner only.
+  public var hasSingleUseTokens: Bool
   public var adminRule: AdminRule
   public var defaultLabelPolicy: DefaultLabelPolicy
   public var defaultRunnerGroupID: Int64
@@ -28,7 +28,8 @@ public struct Settings: Sendable {
     public var webURL: String
   }
 
-  /// Who administers the service over HTTP. Empty lists: nobody.
+  /// Who administers the service over HTTP. Empty lists: nobody. The claim is believed in tokens of the first provider
+  /// only: what a CI system calls a group is not what the organization's directory calls one.
   public struct AdminRule: Sendable {
     public var identities: [String]
     public var claim: String
@@ -39,7 +40,7 @@ public struct Settings: Sendable {
     case debug, info, warning, error
   }
 
-  var isAuthenticationEnabled: Bool { identityProvider != nil }
+  var isAuthenticationEnabled: Bool { !identityProviders.isEmpty }
 
   var organization: String { github.organization }
 
@@ -53,11 +54,26 @@ public struct Settings: Sendable {
         "ENABLE_OIDC_AUTH=false: whoever can connect from this machine is an administrator; for development only"
       ]
     }
-    if defaultLabelPolicy == .allow {
-      return [
-        "DEFAULT_LABEL_POLICY=allow: every caller with a valid token gets every label; for trying the service out"
-      ]
+    var warnings = identityProviders.filter(\.isOpenToStrangers).map { provider in
+      "provider \(provider.name): anybody can get a token of \(provider.issuer) for any audience; name your organization in required_claims"
     }
-    return []
+    if defaultLabelPolicy == .allow {
+      warnings.append(
+        "DEFAULT_LABEL_POLICY=allow: every caller with a valid token gets every label; for trying the service out"
+      )
+    }
+    return warnings
+  }
+}
+
+extension Provider {
+  /// Issuers that serve the whole world, where the caller names the audience.
+  private static let publicIssuers: Set = [
+    "https://token.actions.githubusercontent.com", "https://gitlab.com",
+    "https://accounts.google.com", "https://agent.buildkite.com", "https://app.terraform.io",
+  ]
+
+  fileprivate var isOpenToStrangers: Bool {
+    Self.publicIssuers.contains(issuer) && requiredClaims.isEmpty
   }
 }

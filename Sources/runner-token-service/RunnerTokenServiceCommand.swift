@@ -13,12 +13,16 @@ struct RunnerTokenServiceCommand: ParsableCommand {
       them; `runner-token-service check-config` says what is missing.
       """,
     version: Version.current,
-    subcommands: [WorkerCommand.self, InitDatabaseCommand.self, CheckConfigCommand.self])
+    subcommands: [
+      WorkerCommand.self, InitDatabaseCommand.self, CheckConfigCommand.self, CheckTokenCommand.self,
+    ])
 }
 
 extension ExitCode {
   /// sysexits.h: something is wrong with the configuration.
   static let configuration = ExitCode(78)
+  /// sysexits.h: the command was given what it cannot use.
+  static let usage = ExitCode(64)
 }
 
 /// Where the configuration comes from; an option of every command.

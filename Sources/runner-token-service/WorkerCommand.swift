@@ -81,9 +81,14 @@ struct WorkerCommand: ParsableCommand {
   private static func service(_ settings: Settings, _ logger: Logger) throws -> Service {
     let http = HTTPClient.curl()
     let now: @Sendable () -> Date = { Date() }
+    let tokenValidator = try settings.tokenValidator(http: http)
+    tokenValidator?.keepKeysFresh { provider, reason in
+      logger.warning(
+        "the keys of an identity provider cannot be fetched",
+        metadata: ["provider": "\(provider)", "cause": "\(reason)"])
+    }
     return Service(
-      settings: settings,
-      tokenValidator: settings.identityProvider.map { TokenValidator(provider: $0, http: http) },
+      settings: settings, tokenValidator: tokenValidator,
       github: GitHubClient(
         apiURL: settings.github.apiURL, organization: settings.github.organization,
         credentials: settings.github.credentials, http: http, now: now),

@@ -10,13 +10,13 @@ import Testing
     "Patterns": ["CPCRE2"],
     "JOSE": ["COpenSSL", "StrictJSON"],
     "HTTPClient": ["CCurl", "Concurrency"],
-    "OIDC": ["Concurrency", "HTTPClient", "JOSE", "StrictJSON"],
+    "OIDC": ["Concurrency", "HTTPClient", "JOSE", "Patterns", "StrictJSON"],
     "GitHub": ["Concurrency", "HTTPClient", "JOSE"],
     "Storage": ["CSQLite", "Concurrency", "GRDB", "JOSE", "Migrations", "Runners"],
     "FastCGI": ["CDispatch", "CFastCGI", "CLinux", "Concurrency"],
     "TokenService": [
       "Concurrency", "Configuration", "FastCGI", "GitHub", "HTTPClient", "JOSE", "Logging",
-      "OIDC", "Runners", "Storage", "StrictJSON",
+      "OIDC", "Patterns", "Runners", "Storage", "StrictJSON",
     ],
     "runner-token-service": [
       "ArgumentParser", "Configuration", "FastCGI", "GitHub", "HTTPClient", "Logging", "OIDC",

@@ -14,10 +14,10 @@ import Testing
 
   init() throws {
     provider = try FakeIdentityProvider()
-    validator = TokenValidator(
-      provider: Provider(
-        issuer: FakeIdentityProvider.issuer, audiences: ["runner-token-service"]),
-      http: provider.http, uptime: clock.uptime)
+    validator = try TokenValidator(
+      providers: [
+        Provider(issuer: FakeIdentityProvider.issuer, audiences: ["runner-token-service"])
+      ], http: provider.http, uptime: clock.uptime)
   }
 
   private func validate(keyID: String = "rsa-1") throws {
@@ -160,5 +160,143 @@ import Testing
       return try validator.validate(other, now: clock.date)
     }
     #expect(performing: { try validator.validate(token, now: clock.date) }, throws: isKeyNotFound)
+  }
+
+  // MARK: - Fresh keys
+
+  /// What the thread does that keeps keys fresh; returns the reasons of failures.
+  @discardableResult
+  private func refresh() -> (failures: [String], pause: Duration) {
+    var failures: [String] = []
+    let pause = validator.refreshKeys { _, reason in failures.append(reason) }
+    return (failures, pause)
+  }
+
+  @Test func `keys are fetched before anybody asks`() throws {
+    #expect(refresh().pause == .seconds(585))
+    try validate()
+    #expect(provider.fetches == 1)
+  }
+
+  @Test func `keys are fetched anew shortly before their time is up, and not earlier`() throws {
+    refresh()
+    clock.advance(by: 584)
+    refresh()
+    #expect(provider.fetches == 1)
+    clock.advance(by: 1)
+    refresh()
+    #expect(provider.fetches == 2)
+  }
+
+  @Test(arguments: [
+    ("max-age=3600", 3600), ("public, max-age=120, must-revalidate", 120), ("max-age=5", 60),
+    ("max-age=99999999", 86_400), ("no-store", 60), ("max-age=nonsense", 600), ("private", 600),
+    ("max-age=-1", 60),
+  ])
+  func `the provider says how long its keys keep, within bounds`(header: String, seconds: Int)
+    throws
+  {
+    provider.setCacheControl(header)
+    #expect(refresh().pause == .seconds(seconds - 15))
+  }
+
+  @Test func `a key that the provider took away stops validating within its time`() throws {
+    refresh()
+    try validate()
+    let token = try provider.token(at: clock.date)
+    provider.removeKey("rsa-1")
+    clock.advance(by: 300)
+    _ = try validator.validate(token, now: clock.date)
+    clock.advance(by: 285)
+    refresh()
+    #expect(throws: TokenRefusal.self) { try validator.validate(token, now: clock.date) }
+  }
+
+  @Test func `a key that was replaced under its id stops validating within its time`() throws {
+    refresh()
+    let old = try provider.token(at: clock.date)
+    _ = try validator.validate(old, now: clock.date)
+    provider.removeKey("rsa-1")
+    try provider.addKey("rsa-1", .rs256)
+    clock.advance(by: 290)
+    _ = try validator.validate(old, now: clock.date)
+    clock.advance(by: 295)
+    refresh()
+    #expect(throws: TokenRefusal.self) { try validator.validate(old, now: clock.date) }
+    try validate()
+  }
+
+  @Test func `a refresh that fails is told, and repeated after half a minute`() throws {
+    refresh()
+    provider.fail(.timedOut)
+    clock.advance(by: 600)
+    let (failures, pause) = refresh()
+    #expect(failures.count == 1)
+    #expect(pause == .seconds(30))
+    provider.fail(nil)
+    #expect(refresh().failures.isEmpty)
+    #expect(provider.fetches == 1)
+    clock.advance(by: 30)
+    #expect(refresh().pause == .seconds(585))
+    #expect(provider.fetches == 2)
+  }
+
+  @Test func `a request with a known key fetches nothing, however old the keys are`() throws {
+    try validate()
+    clock.advance(by: 3600)
+    try validate()
+    #expect(provider.fetches == 1)
+  }
+
+  @Test func `whether there are keys is told, and stale ones are told apart`() throws {
+    func state() -> KeyState? { validator.keyStates().first?.state }
+    provider.fail(.timedOut)
+    #expect(
+      state() == .missing(reason: "https://id.example/.well-known/openid-configuration: timedOut"))
+    provider.fail(nil)
+    clock.advance(by: 6)
+    #expect(state() == .fresh)
+    provider.fail(.timedOut)
+    clock.advance(by: 601)
+    #expect(
+      state() == .stale(reason: "https://id.example/.well-known/openid-configuration: timedOut"))
+    clock.advance(by: 86_400)
+    #expect(
+      state() == .missing(reason: "https://id.example/.well-known/openid-configuration: timedOut"))
+  }
+
+  // MARK: - Waiting
+
+  @Test func `callers over the limit are not kept waiting for a provider that hangs`() throws {
+    let isFetching = DispatchSemaphore(value: 0)
+    let mayAnswer = DispatchSemaphore(value: 0)
+    let provider = provider
+    let http = HTTPClient { request throws(HTTPClientError) in
+      isFetching.signal()
+      mayAnswer.wait()
+      return try provider.http.send(request)
+    }
+    var options = TokenValidator.Options()
+    options.maximumWaiters = 1
+    let validator = try TokenValidator(
+      providers: [
+        Provider(issuer: FakeIdentityProvider.issuer, audiences: ["runner-token-service"])
+      ], http: http, options: options, uptime: clock.uptime)
+    let token = try provider.token(at: clock.date)
+    let now = clock.date
+    let isAccepted = Locked(false)
+    let isDone = DispatchSemaphore(value: 0)
+    Thread.detachNewThread {
+      if (try? validator.validate(token, now: now)) != nil { isAccepted.withLock { $0 = true } }
+      isDone.signal()
+    }
+    isFetching.wait()
+    // The one place is taken: this call would hang if it waited too.
+    #expect(performing: { try validator.validate(token, now: now) }, throws: isUnavailable)
+    for _ in 0..<2 { mayAnswer.signal() }
+    isDone.wait()
+    #expect(isAccepted.withLock { $0 })
+    // And now the place is free, and nothing has to be fetched.
+    _ = try validator.validate(token, now: now)
   }
 }

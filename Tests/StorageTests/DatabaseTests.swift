@@ -42,7 +42,8 @@ import Testing
   @Test func `migrating twice applies each step once`() throws {
     let now = Timestamp(clock.date)
     #expect(
-      try Storage.Database.migrate(path: path, now: now) == ["0001_runners_and_audit_log"])
+      try Storage.Database.migrate(path: path, now: now)
+        == ["0001_runners_and_audit_log", "0002_used_tokens"])
     #expect(try Storage.Database.migrate(path: path, now: now) == [])
   }
 
@@ -64,7 +65,7 @@ import Testing
   @Test(arguments: [
     "DELETE FROM schema_migrations",
     "UPDATE schema_migrations SET checksum = 'edited'",
-    "INSERT INTO schema_migrations VALUES (2, '0002_newer', 'x', '2030-01-01')",
+    "INSERT INTO schema_migrations VALUES (99, '0099_newer', 'x', '2030-01-01')",
   ])
   func `a schema that is not ours is refused`(change: String) throws {
     _ = try migrated()

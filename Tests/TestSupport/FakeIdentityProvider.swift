@@ -15,9 +15,12 @@ public final class FakeIdentityProvider: Sendable {
     var cacheControl: String?
   }
 
+  /// `iss` of its tokens.
+  public let issuer: String
   private let state = Locked(State())
 
-  public init() throws {
+  public init(issuer: String = FakeIdentityProvider.issuer) throws {
+    self.issuer = issuer
     try addKey("rsa-1", .rs256)
     try addKey("ec-1", .es256)
   }
@@ -65,8 +68,18 @@ public final class FakeIdentityProvider: Sendable {
     }
   }
 
+  /// One way to several providers, each under its issuer.
+  public static func http(to providers: [FakeIdentityProvider]) -> HTTPClient {
+    HTTPClient { request throws(HTTPClientError) in
+      guard let provider = providers.first(where: { request.url.hasPrefix($0.issuer + "/") }) else {
+        throw .cannotConnect("no provider at \(request.url)")
+      }
+      return try provider.http.send(request)
+    }
+  }
+
   private var metadata: HTTPResponse {
-    let document = ["issuer": Self.issuer, "jwks_uri": Self.issuer + "/jwks"]
+    let document = ["issuer": issuer, "jwks_uri": issuer + "/jwks"]
     return HTTPResponse(status: 200, body: json(document))
   }
 
@@ -101,16 +114,17 @@ public final class FakeIdentityProvider: Sendable {
 
   /// A token with these claims (JSON texts) over those of an honest caller; nil takes a claim away.
   public func token(
-    at now: Date, claims: [String: String?] = [:], keyID: String = "rsa-1"
+    at now: Date, claims: [String: String?] = [:], keyID: String = "rsa-1", header: String? = nil
   ) throws -> String {
     let seconds = Int(now.timeIntervalSince1970)
     var all: [String: String?] = [
-      "iss": "\"\(Self.issuer)\"", "sub": "\"alice\"", "aud": "\"runner-token-service\"",
+      "iss": "\"\(issuer)\"", "sub": "\"alice\"", "aud": "\"runner-token-service\"",
       "iat": "\(seconds)", "nbf": "\(seconds)", "exp": "\(seconds + 300)",
       "email": "\"alice@example.com\"", "email_verified": "true",
     ]
     all.merge(claims) { $1 }
     let members = all.compactMap { name, value in value.map { "\"\(name)\":\($0)" } }
-    return try token(payload: "{" + members.joined(separator: ",") + "}", keyID: keyID)
+    return try token(
+      payload: "{" + members.joined(separator: ",") + "}", keyID: keyID, header: header)
   }
 }

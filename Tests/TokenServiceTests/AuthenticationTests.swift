@@ -1,6 +1,8 @@
 import FastCGI
 import Foundation
 import HTTPClient
+import JOSE
+import OIDC
 import StrictJSON
 import TestSupport
 import Testing
@@ -122,5 +124,146 @@ import Testing
         "GET", "/api/v1/auth/me",
         parameters: [("REMOTE_ADDR", "192.0.2.7"), ("HTTP_X_FORWARDED_FOR", "127.0.0.1")]
       ).problem == "401 UNAUTHENTICATED")
+  }
+
+  // MARK: - Several providers
+
+  private static let machines = "https://machines.example"
+
+  /// The simulator's provider for people, and a second one for machines.
+  private func worldWithMachines(adminIdentities: [String] = []) throws -> (
+    World, FakeIdentityProvider
+  ) {
+    let machines = try FakeIdentityProvider(issuer: Self.machines)
+    let world = try World(
+      adminIdentities: adminIdentities,
+      otherProviders: [
+        Provider(
+          name: "machines", issuer: machines.issuer, audiences: ["runner-token-service"],
+          identityClaim: "repository")
+      ], elsewhere: machines.http)
+    return (world, machines)
+  }
+
+  private func machine(
+    _ claims: [String: String?], _ machines: FakeIdentityProvider, _ world: World
+  ) throws -> JSONObject {
+    let token = try machines.token(at: world.clock.date, claims: claims)
+    return try world.send("GET", "/api/v1/auth/me", token: token).object
+  }
+
+  @Test func `an identity from another provider than the first carries its name`() throws {
+    let (world, machines) = try worldWithMachines()
+    let body = try machine(["repository": #""acme/tools""#], machines, world)
+    #expect(body["identity"] == .string("machines:acme/tools"))
+    #expect(try machine([:], machines, world)["identity"] == .string("machines:sub:alice"))
+    #expect(try me(world, #"{"sub":"x"}"#)["identity"] == .string("sub:x"))
+  }
+
+  @Test(arguments: ["machines:acme/tools", "sub:x", "cli:root"])
+  func `nobody can be named like a caller of another provider`(email: String) throws {
+    let (world, _) = try worldWithMachines()
+    let claims = #"{"sub":"x","email":"\#(email)","email_verified":true}"#
+    #expect(try me(world, claims)["identity"] == .string("sub:x"))
+  }
+
+  @Test func `nor by a subject, where the subject is the name`() throws {
+    let world = try World(
+      identityClaim: "sub",
+      otherProviders: [
+        Provider(name: "machines", issuer: Self.machines, audiences: ["runner-token-service"])
+      ])
+    #expect(try me(world, #"{"sub":"machines:a"}"#)["identity"] == .string("sub:machines:a"))
+    #expect(
+      try me(world, #"{"sub":"sub:machines:a"}"#)["identity"] == .string("sub:sub:machines:a"))
+    #expect(try me(world, #"{"sub":"people:a"}"#)["identity"] == .string("people:a"))
+  }
+
+  @Test func `the claim that makes admins is believed from the first provider only`() throws {
+    let (world, machines) = try worldWithMachines(adminIdentities: ["machines:acme/admin"])
+    let groups = #"["runner-admins"]"#
+    #expect(try me(world, #"{"sub":"x","groups":\#(groups)}"#)["admin"] == .bool(true))
+    #expect(try machine(["groups": groups], machines, world)["admin"] == .bool(false))
+    #expect(
+      try machine(["repository": #""acme/admin""#], machines, world)["admin"] == .bool(true))
+  }
+
+  @Test func `the same subject at two providers is two callers`() throws {
+    let (world, machines) = try worldWithMachines()
+    #expect(try world.provision(#"{"runner_name":"ci-1"}"#, as: "alice").status == 201)
+    let token = try machines.token(at: world.clock.date, claims: ["sub": #""alice""#])
+    #expect(
+      world.send("GET", "/api/v1/runners/ci-1", token: token).problem == "404 RUNNER_NOT_FOUND")
+    let own = world.send("GET", "/api/v1/runners/ci-1", token: try world.token("alice"))
+    #expect(own.status == 200)
+  }
+
+  @Test func `a second provider that is down does not make the service unready`() throws {
+    let (world, machines) = try worldWithMachines()
+    machines.fail(.timedOut)
+    let response = world.send("GET", "/health/ready")
+    #expect(response.status == 200)
+    let checks = try response.object["checks"]?.object
+    #expect(checks?["oidc_keys"] == .string("ok"))
+    #expect(checks?["oidc_keys_machines"] == .string("degraded"))
+  }
+
+  @Test func `stale keys are told from missing ones`() throws {
+    let world = try World()
+    #expect(world.send("GET", "/api/v1/auth/me", token: try world.token()).status == 200)
+    world.fail("/oidc", .timedOut)
+    world.clock.advance(by: 700)
+    let response = world.send("GET", "/health/ready")
+    #expect(response.status == 200)
+    #expect(try response.object["checks"]?.object?["oidc_keys"] == .string("stale"))
+    #expect(world.send("GET", "/api/v1/auth/me", token: try world.token()).status == 200)
+  }
+
+  // MARK: - What is logged
+
+  @Test func `the log says what a refused token says of itself, and never the token`() throws {
+    let world = try World()
+    let token = try world.token("mallory", #"{"sub":"mallory","jti":"t-1","aud":"elsewhere"}"#)
+    let response = world.send("GET", "/api/v1/auth/me", token: token)
+    #expect(response.problem == "401 INVALID_TOKEN")
+    let entry = try #require(world.log.all.last)
+    #expect(entry["token_iss"] == "http://127.0.0.1:9000/oidc")
+    #expect(entry["token_sub"] == "mallory")
+    #expect(entry["token_jti"] == "t-1")
+    #expect(entry["token_alg"] == "RS256")
+    #expect(entry["token_kid"]?.isEmpty == false)
+    #expect(try entry["token_sha256"] == Digest.sha256Hex(Array(token.utf8)))
+    #expect(entry["cause"]?.contains("wrongAudience") == true)
+    let signature = try #require(token.split(separator: ".").last)
+    for entry in world.log.all {
+      #expect(!entry.values.contains { $0.contains(signature) })
+    }
+    #expect(!response.text.contains(signature))
+  }
+
+  @Test func `the log of an accepted token has nothing of it`() throws {
+    let world = try World()
+    #expect(world.send("GET", "/api/v1/auth/me", token: try world.token()).status == 200)
+    let entry = try #require(world.log.all.last)
+    #expect(entry["status"] == "200")
+    #expect(entry.keys.allSatisfy { !$0.hasPrefix("token_") })
+  }
+
+  @Test(arguments: [
+    ("GET", "/api/v1/auth/me?access_token=TOKEN", nil),
+    ("POST", "/api/v1/runners/provision", "access_token=TOKEN"),
+  ])
+  func `a token anywhere but in the header counts as none`(
+    method: String, uri: String, form: String?
+  ) throws {
+    let world = try World()
+    let token = try world.token()
+    let response = world.send(
+      method, uri.replacingOccurrences(of: "TOKEN", with: token),
+      body: form?.replacingOccurrences(of: "TOKEN", with: token),
+      parameters: form == nil ? [] : [("CONTENT_TYPE", "application/x-www-form-urlencoded")])
+    #expect(response.status >= 400)
+    #expect(!response.text.contains(token))
+    #expect(try world.auditEvents().isEmpty)
   }
 }

@@ -50,8 +50,8 @@ import Testing
   @Test func `what is required is enough`() throws {
     let settings = try read()
     #expect(settings.githubURL == "https://github.com/demo-org")
-    #expect(settings.identityProvider?.algorithms == [.rs256, .es256])
-    #expect(settings.identityClaim == "email")
+    #expect(settings.identityProviders.first?.algorithms == [.rs256, .es256])
+    #expect(settings.identityProviders.first?.identityClaim == "email")
     #expect(settings.defaultLabelPolicy == .deny)
     #expect(settings.defaultRunnerGroupID == 1)
     #expect(settings.workerThreads == 16)
@@ -147,8 +147,8 @@ import Testing
       "ADMIN_IDENTITIES": "a@b.c, d@e.f,", "OIDC_AUDIENCE": "one, two", "OIDC_ALGORITHMS": "ES256",
     ])
     #expect(settings.adminRule.identities == ["a@b.c", "d@e.f"])
-    #expect(settings.identityProvider?.audiences == ["one", "two"])
-    #expect(settings.identityProvider?.algorithms == [.es256])
+    #expect(settings.identityProviders.first?.audiences == ["one", "two"])
+    #expect(settings.identityProviders.first?.algorithms == [.es256])
   }
 
   @Test func `what is dangerous is warned of`() throws {
@@ -156,7 +156,7 @@ import Testing
     let open = try read([
       "ENABLE_OIDC_AUTH": "false", "OIDC_ISSUER": nil, "OIDC_AUDIENCE": nil,
     ])
-    #expect(open.identityProvider == nil)
+    #expect(open.identityProviders.isEmpty)
     #expect(open.warnings.count == 1)
   }
 }

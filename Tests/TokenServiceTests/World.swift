@@ -27,13 +27,16 @@ final class World: Sendable {
   let simulator: Simulator
   let service: Service
   let database: Storage.Database
+  /// What the service wrote to its log.
+  let log = LogRecorder()
   private let failures = Locked<[(path: String, error: HTTPClientError)]>([])
   private let calls = Locked<[String]>([])
   private let hooks = Locked<[(path: String, run: @Sendable () -> Void)]>([])
 
   init(
     defaultPolicy: DefaultLabelPolicy = .allow, isAuthenticated: Bool = true,
-    adminIdentities: [String] = [], identityClaim: String = "email"
+    adminIdentities: [String] = [], identityClaim: String = "email",
+    hasSingleUseTokens: Bool = false, otherProviders: [Provider] = [], elsewhere: HTTPClient? = nil
   ) throws {
     let keys = try Self.keys.get()
     let clock = clock
@@ -45,12 +48,14 @@ final class World: Sendable {
     self.simulator = simulator
 
     let provider = Provider(
-      issuer: Self.baseURL + "/oidc", audiences: ["runner-token-service"])
+      issuer: Self.baseURL + "/oidc", audiences: ["runner-token-service"],
+      identityClaim: identityClaim)
     let settings = Settings(
       github: .init(
         credentials: AppCredentials(appID: "12345", installationID: 67890, privateKey: keys.app),
         organization: "demo-org", apiURL: Self.baseURL + "/api/v3", webURL: Self.baseURL),
-      identityProvider: isAuthenticated ? provider : nil, identityClaim: identityClaim,
+      identityProviders: isAuthenticated ? [provider] + otherProviders : [],
+      hasSingleUseTokens: hasSingleUseTokens,
       adminRule: .init(
         identities: adminIdentities, claim: "groups", claimValues: ["runner-admins"]),
       defaultLabelPolicy: defaultPolicy, defaultRunnerGroupID: 1,
@@ -64,6 +69,7 @@ final class World: Sendable {
     let calls = calls
     let hooks = hooks
     let http = HTTPClient { request throws(HTTPClientError) in
+      if let elsewhere, !request.url.hasPrefix(Self.baseURL) { return try elsewhere.send(request) }
       let path = request.url.dropFirst(Self.baseURL.count)
       calls.withLock { $0.append("\(request.method.rawValue) \(path)") }
       let hook = hooks.withLock { hooks in
@@ -77,13 +83,13 @@ final class World: Sendable {
     }
     service = Service(
       settings: settings,
-      tokenValidator: isAuthenticated
-        ? TokenValidator(provider: provider, http: http, uptime: clock.uptime) : nil,
+      tokenValidator: try settings.tokenValidator(http: http, uptime: clock.uptime),
       github: GitHubClient(
         apiURL: settings.github.apiURL, organization: "demo-org",
         credentials: settings.github.credentials, http: http, now: clock.now),
       database: database, auditFile: AuditFile(path: settings.auditLogPath),
-      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, now: clock.now)
+      logger: Logger(label: "test") { [log] _ in RecordingLogHandler(recorder: log) },
+      now: clock.now)
   }
 
   // MARK: - The world outside
@@ -175,6 +181,35 @@ final class World: Sendable {
     try database.read {
       try $0.runners.live(named: #require(RunnerName(name)), organization: "demo-org")
     }
+  }
+}
+
+/// Keeps what is logged.
+final class LogRecorder: Sendable {
+  private let entries = Locked<[[String: String]]>([])
+
+  /// Each with its message under `message`.
+  var all: [[String: String]] { entries.withLock { $0 } }
+
+  fileprivate func add(_ entry: [String: String]) {
+    entries.withLock { $0.append(entry) }
+  }
+}
+
+private struct RecordingLogHandler: LogHandler {
+  let recorder: LogRecorder
+  var metadata: Logger.Metadata = [:]
+  var logLevel: Logger.Level = .debug
+
+  subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    get { metadata[key] }
+    set { metadata[key] = newValue }
+  }
+
+  func log(event: LogEvent) {
+    var entry = (event.metadata ?? [:]).mapValues(\.description)
+    entry["message"] = event.message.description
+    recorder.add(entry)
   }
 }
 

@@ -1,0 +1,53 @@
+import JOSE
+import StrictJSON
+
+/// What a token says of itself, as far as it can be read: for the log of those that were refused. Nothing in it was
+/// verified, and nothing may be decided on it.
+public struct TokenFacts: Sendable {
+  /// `alg`, `kid` and `typ` of the header.
+  public let algorithm: String?
+  public let keyID: String?
+  public let type: String?
+  /// `iss`, `sub` and `jti`.
+  public let issuer: String?
+  public let subject: String?
+  public let tokenID: String?
+  /// Of the whole token, by which it can be recognised, in hex.
+  public let sha256: String?
+
+  public init(reading token: String) {
+    let segments = token.utf8.split(
+      separator: UInt8(ascii: "."), maxSplits: 2, omittingEmptySubsequences: false)
+    let header = segments.first.flatMap(Self.object)
+    let claims = segments.dropFirst().first.flatMap(Self.object)
+    algorithm = Self.text("alg", of: header)
+    keyID = Self.text("kid", of: header)
+    type = Self.text("typ", of: header)
+    issuer = Self.text("iss", of: claims)
+    subject = Self.text("sub", of: claims)
+    tokenID = Self.text("jti", of: claims)
+    sha256 = try? Digest.sha256Hex(Array(token.utf8))
+  }
+
+  /// The header and the claims as they are written, each nil where it is no base64url of text.
+  public static func texts(of token: String) -> (header: String?, claims: String?) {
+    let segments = token.utf8.split(
+      separator: UInt8(ascii: "."), maxSplits: 2, omittingEmptySubsequences: false)
+    let texts = segments.prefix(2).map { segment in
+      Base64URL.decode(segment).flatMap { String(validating: $0, as: UTF8.self) }
+    }
+    return (texts[0], texts.count > 1 ? texts[1] : nil)
+  }
+
+  private static func object(_ segment: some Collection<UInt8>) -> JSONObject? {
+    guard segment.count <= TokenValidator.maximumTokenSize,
+      let bytes = Base64URL.decode(segment)
+    else { return nil }
+    return try? JSONValue(parsing: bytes, limits: .token).object
+  }
+
+  /// Cut, since it may be as long as the token.
+  private static func text(_ name: String, of object: JSONObject?) -> String? {
+    object?[name]?.string.map { String($0.prefix(255)) }
+  }
+}

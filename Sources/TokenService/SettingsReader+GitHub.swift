@@ -1,0 +1,60 @@
+import Foundation
+import GitHub
+import JOSE
+
+extension SettingsReader {
+  mutating func github() -> Settings.GitHubSettings? {
+    let appID = required("GITHUB_APP_ID", "the App's id or client id")
+    let installation = required(
+      "GITHUB_APP_INSTALLATION_ID", "the number in the URL of the App's installation")
+    let installationID = installation.flatMap(Int64.init)
+    if installation != nil, installationID ?? 0 <= 0 {
+      fail("GITHUB_APP_INSTALLATION_ID", "must be a positive whole number")
+    }
+    let organization = organization()
+    let key = privateKey()
+    let apiURL = url(
+      "GITHUB_API_URL", text("GITHUB_API_URL", default: "https://api.github.com"))
+    let webURL = webURL(apiURL: apiURL)
+    guard let appID, let installationID, let organization, let key else { return nil }
+    return Settings.GitHubSettings(
+      credentials: AppCredentials(appID: appID, installationID: installationID, privateKey: key),
+      organization: organization, apiURL: apiURL, webURL: webURL)
+  }
+
+  private mutating func organization() -> String? {
+    guard let text = required("GITHUB_ORG", "the organization's login") else { return nil }
+    let isLogin = text.utf8.allSatisfy { byte in
+      byte == UInt8(ascii: "-") || byte < 0x80 && Character(Unicode.Scalar(byte)).isLetter
+        || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+    }
+    guard isLogin, text.utf8.count <= 39 else {
+      fail("GITHUB_ORG", "must be a login: letters, digits and hyphens, at most 39")
+      return nil
+    }
+    return text
+  }
+
+  private mutating func privateKey() -> PrivateKey? {
+    let variable = "GITHUB_APP_PRIVATE_KEY_PATH"
+    guard let path = required(variable, "the App's private key, a PEM file") else { return nil }
+    do { return try PrivateKeyFile(path: path).read() } catch {
+      fail(variable, error.reason)
+      return nil
+    }
+  }
+
+  /// GitHub's own rule from API host to web host (github.com, *.ghe.com, else Enterprise Server).
+  private mutating func webURL(apiURL: String) -> String {
+    if let text = value("GITHUB_WEB_URL") { return url("GITHUB_WEB_URL", text) }
+    let components = apiURL.split(separator: "/", maxSplits: 2, omittingEmptySubsequences: false)
+    if components.count == 3, components[2].hasPrefix("api."), !components[2].contains("/") {
+      return "https://" + components[2].dropFirst(4)
+    }
+    if apiURL.hasSuffix("/api/v3") { return String(apiURL.dropLast(7)) }
+    fail(
+      "GITHUB_API_URL",
+      "must begin with https://api. or end in /api/v3; for another form set GITHUB_WEB_URL too")
+    return apiURL
+  }
+}
