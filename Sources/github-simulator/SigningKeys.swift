@@ -8,9 +8,9 @@ struct SigningKey: Sendable {
   /// As it stands in the key set.
   let jwk: [String: String]
 
-  init(generating algorithm: SignatureAlgorithm) throws(JOSEError) {
+  init(_ key: PrivateKey, for algorithm: SignatureAlgorithm) throws(JOSEError) {
     self.algorithm = algorithm
-    key = try PrivateKey(generating: algorithm.keyType)
+    self.key = key
     var jwk = try key.publicJWKMembers()
     let material = (jwk["n"] ?? "") + (jwk["x"] ?? "")
     let fingerprint = try Digest.sha256Hex(Array(material.utf8)).prefix(12)
@@ -23,15 +23,19 @@ struct SigningKey: Sendable {
 }
 
 /// The identity provider's keys: one for each algorithm, and those that it no longer signs with but
-/// still publishes.
+/// still publishes. The RSA key is one and the same under six ids, since such keys take long to make; a real provider
+/// would have more.
 struct SigningKeys: Sendable {
   private var current: [SigningKey]
   private var retired: [SigningKey] = []
 
   init() throws(JOSEError) {
     current = []
-    for algorithm in SignatureAlgorithm.allCases {
-      current.append(try SigningKey(generating: algorithm))
+    for type in KeyType.allCases {
+      let key = try PrivateKey(generating: type)
+      for algorithm in SignatureAlgorithm.allCases where algorithm.keyType == type {
+        current.append(try SigningKey(key, for: algorithm))
+      }
     }
   }
 
