@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable
 from random import Random
 
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from drafts import Draft, Member, Members, Transform, honest, text
 from joserfc.jwk import Key
@@ -637,6 +639,17 @@ def with_other_s(signature: bytes) -> bytes:
     return signature if order is None or s >= order else joined(size, r, order - s)
 
 
+ED25519_ORDER = (1 << 252) + 27742317777372353535851937790883648493
+
+
+def with_order_added(signature: bytes) -> bytes:
+    """The same S modulo the order of Ed25519: only the smaller one is allowed (RFC 8032 section 5.1.7)."""
+    if len(signature) != 64:
+        return signature
+    s = int.from_bytes(signature[32:], "little") + ED25519_ORDER
+    return signature[:32] + (s % (1 << 256)).to_bytes(32, "little")
+
+
 SIGNATURE_FORMS: dict[str, Transform] = {
     "cut by one": lambda signature: signature[:-1],
     "cut in half": lambda signature: signature[:len(signature) // 2],
@@ -647,6 +660,7 @@ SIGNATURE_FORMS: dict[str, Transform] = {
     "all ones": lambda signature: b"\xff" * len(signature),
     "DER": der,
     "other s": with_other_s,
+    "S and the order": with_order_added,
     "r and s swapped": lambda signature: signature[len(signature) // 2:] + signature[:len(signature) // 2],
     "r zero": lambda signature: joined(len(signature) // 2, 0, halves(signature)[2]),
     "s zero": lambda signature: joined(len(signature) // 2, halves(signature)[1], 0),
@@ -682,6 +696,20 @@ def signature_with_modulus_added(draft: Draft, random: Random) -> str:
 
     draft.signatures.append(add)
     return "RSA"
+
+
+@mutation(2)
+def pss_parameters(draft: Draft, random: Random) -> str:
+    """Salts of other lengths, and masks by another digest, than RFC 7518 section 3.5 prescribes."""
+    key, digests = draft.signer.key, {"256": hashes.SHA256(), "384": hashes.SHA384(), "512": hashes.SHA512()}
+    # The longest salt does not fit into the weak key.
+    if key.key_type != "RSA" or draft.signer.key_id == "weak":
+        return "no RSA"
+    size, mask_size, salt = random.choice(list(digests)), random.choice(list(digests)), random.choice((0, 20, 32, 48, 64, 150))
+    draft.header.set("alg", text(f"PS{size}"))
+    scheme = padding.PSS(padding.MGF1(digests[mask_size]), salt)
+    draft.signature = lambda data: key.private_key.sign(data, scheme, digests[size])
+    return f"PS{size} with a mask by SHA-{mask_size} and {salt} bytes of salt"
 
 
 @mutation(4)
