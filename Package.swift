@@ -90,6 +90,9 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["CTestSupport", "Concurrency", "HTTPClient", "JOSE"],
       path: "Tests/TestSupport", swiftSettings: strict),
+    .executableTarget(
+      name: "token-verdicts", dependencies: ["HTTPClient", "JOSE", "OIDC"],
+      path: "Tests/TokenVerdicts", swiftSettings: strict),
     .testTarget(name: "ArchitectureTests", swiftSettings: strict),
     .testTarget(
       name: "HTTPClientTests", dependencies: ["HTTPClient", "TestSupport"], swiftSettings: strict),
