@@ -27,9 +27,12 @@ struct ClaimNames: Sendable {
     }
   }
 
-  /// Without regard to case and to forms of the same letter.
+  /// What can be seen of a name, without regard to case and to forms of the same letter.
   private static func folded(_ name: String) -> String {
     if name.utf8.allSatisfy({ $0 < 0x80 }) { return name.lowercased() }
-    return name.precomposedStringWithCompatibilityMapping.uppercased().lowercased()
+    let visible = String(
+      String.UnicodeScalarView(
+        name.unicodeScalars.filter { !$0.properties.isDefaultIgnorableCodePoint }))
+    return visible.precomposedStringWithCompatibilityMapping.uppercased().lowercased()
   }
 }

@@ -83,21 +83,17 @@ def examine(case: Case, answer: str, party: RelyingParty) -> Finding:
     facts = Facts(case.token, case.world)
     fired = [rule for rule in REFUSALS if rule.fires(facts)]
     finding = Finding(case, answer, joserfc, [rule.name for rule in fired], "")
-    built = [rule.name for rule in fired if rule.is_built]
-    not_built = [rule.name for rule in fired if not rule.is_built]
-    if finding.accepted and built:
-        fail(finding, "we accept what must be refused: " + ", ".join(built))
+    if finding.accepted and finding.refusals:
+        fail(finding, "we accept what must be refused: " + ", ".join(finding.refusals))
     elif finding.accepted and joserfc.accepted:
         if answer != "accepted " + joserfc.subject.encode("utf-8", "surrogatepass").hex():
             fail(finding, f"we read another subject than joserfc, which reads {joserfc.subject!r}")
     elif not finding.accepted and joserfc.accepted:
-        finding.explanation = next(iter(built + not_built), None)
+        finding.explanation = next(iter(finding.refusals), None)
         if finding.explanation is None:
             fail(finding, "we refuse what joserfc accepts, and no rule says why")
     elif finding.accepted:
         finding.explanation = leniency(case, facts, party)
-        if finding.explanation is None and not_built:
-            finding.explanation = "not built yet: " + not_built[0]
         if finding.explanation is None:
             fail(finding, "we accept what joserfc refuses, and no rule says why")
     return finding
@@ -189,15 +185,15 @@ class Report:
         print("\nA rule fired; joserfc accepts the token; it is the only rule to refuse it:")
         for rule in REFUSALS:
             print(f"{self.fired[rule.name]:>8,} {self.decisive[rule.name]:>7,} {self.alone[rule.name]:>7,}  "
-                  f"{rule.name}: {rule.because}{self.remark(rule.name, rule.is_built)}")
+                  f"{rule.name}: {rule.because}{self.remark(rule.name)}")
         print("\nJoserfc refuses, and we accept:")
         for rule in LENIENCIES:
-            print(f"{self.fired[rule.name]:>8,}  {rule.name}: {rule.because}{self.remark(rule.name, True)}")
+            print(f"{self.fired[rule.name]:>8,}  {rule.name}: {rule.because}{self.remark(rule.name)}")
         print("\nWhy we refused: " + ", ".join(f"{name} {count:,}" for name, count in self.reasons.most_common()))
         print("What we accepted: " + ", ".join(f"{name} {count:,}" for name, count in self.algorithms.most_common()))
 
-    def remark(self, name: str, is_built: bool) -> str:
-        return ("" if self.fired[name] else "  [NEVER FIRED]") + ("" if is_built else "  [not built yet]")
+    def remark(self, name: str) -> str:
+        return "" if self.fired[name] else "  [NEVER FIRED]"
 
 
 def print_failure(finding: Finding, configuration: Path) -> None:

@@ -250,7 +250,9 @@ import Testing
 
   // MARK: - Names
 
-  @Test(arguments: ["SUB", "\u{17F}ub", "Sub", "ISS", "Email", "email_\u{FF56}erified"])
+  @Test(arguments: [
+    "SUB", "\u{17F}ub", "Sub", "ISS", "Email", "email_\u{FF56}erified", "s\u{AD}ub", "sub\u{200B}",
+  ])
   func `a claim that looks like one that is read is refused`(name: String) throws {
     #expect(try fault([name: #""mallory""#]) == .misleadingClaimName(name))
   }

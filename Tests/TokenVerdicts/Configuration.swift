@@ -37,6 +37,6 @@ struct Configuration: Decodable {
       HTTPResponse(
         status: 200, body: request.url == jwksURL ? Array(keySet.utf8) : Array(metadata))
     }
-    return TokenValidator(provider: provider, http: http, uptime: { .zero })
+    return try TokenValidator(providers: [provider], http: http, uptime: { .zero })
   }
 }
