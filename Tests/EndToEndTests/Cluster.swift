@@ -24,13 +24,15 @@ final class Cluster {
   private static let products = URL(fileURLWithPath: "/proc/self/exe")
     .resolvingSymlinksInPath().deletingLastPathComponent().path
 
-  /// Starts everything and waits until `readyPath` answers 200.
+  /// Starts everything and waits until `readyPath` answers 200. `prepare` is told the simulator's port before any of it.
   init(
-    workerCount: Int = 2, settings: [String: String] = [:], readyPath: String = "/health/ready"
+    workerCount: Int = 2, settings: [String: String] = [:], readyPath: String = "/health/ready",
+    prepare: (UInt16) throws -> Void = { _ in }
   ) throws {
     directory = try TemporaryDirectory()
     port = try FreePort.find()
     simulatorPort = try FreePort.find()
+    try prepare(simulatorPort)
     listener = try ListenSocket.bound(to: directory.file("fcgi.sock"))
     environment = [
       "PATH": ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin",
@@ -70,6 +72,19 @@ final class Cluster {
       directory: directory.path, input: listener.descriptor, errors: log ?? file)
     workers.append(worker)
     return worker
+  }
+
+  /// One of the program's commands under the workers' settings, with a text as its standard input.
+  func command(_ arguments: [String], input: String = "") throws -> (status: Int32?, text: String) {
+    let path = directory.file("input-\(UInt32.random(in: 0 ... .max))")
+    try input.write(toFile: path, atomically: true, encoding: .utf8)
+    let file = open(path, O_RDONLY | O_CLOEXEC)
+    defer { close(file) }
+    let outcome = try ChildProcess(
+      Self.products + "/runner-token-service", arguments, environment: environment,
+      directory: directory.path, input: file
+    ).finish()
+    return (outcome.status, String(decoding: outcome.output, as: UTF8.self))
   }
 
   func startSimulator() throws {
@@ -246,10 +261,10 @@ final class Cluster {
       try JSONValue(parsing: output, limits: .init(values: 100_000)).object)
   }
 
-  func token(_ subject: String) throws -> String {
-    let answer = try simulate(
-      "/oidc/token",
-      #"{"claims":{"sub":"\#(subject)","email":"\#(subject)@example.com","email_verified":true}}"#)
+  func token(_ subject: String, _ claims: String? = nil) throws -> String {
+    let claims =
+      claims ?? #"{"sub":"\#(subject)","email":"\#(subject)@example.com","email_verified":true}"#
+    let answer = try simulate("/oidc/token", #"{"claims":\#(claims)}"#)
     return try #require(answer?["access_token"]?.string)
   }
 
