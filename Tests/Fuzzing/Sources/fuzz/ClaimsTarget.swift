@@ -1,0 +1,69 @@
+import Foundation
+import HTTPClient
+import JOSE
+import OIDC
+import StrictJSON
+
+/// The validation of claims behind a good signature, as an identity provider gone bad would meet it.
+enum ClaimsTarget {
+  private static let now = 1_700_000_000.0
+  private static let leeway = 60
+  private static let issuer = "https://id.example"
+  private static let audience = "runner-token-service"
+
+  private static let key: PrivateKey = {
+    guard let key = try? PrivateKey(generating: .p256) else { violated("a key can be made") }
+    return key
+  }()
+
+  private static let validator: TokenValidator = {
+    let members = ((try? key.publicJWKMembers()) ?? [:]).map { "\"\($0)\":\"\($1)\"" }
+    let keySet = Array("{\"keys\":[{\(members.joined(separator: ","))}]}".utf8)
+    return TokenValidator(
+      provider: Provider(
+        issuer: issuer, audiences: [audience], jwksURL: issuer + "/jwks", leeway: leeway),
+      http: HTTPClient { _ in HTTPResponse(status: 200, body: keySet) }, uptime: { .zero })
+  }()
+
+  static func check(_ input: [UInt8]) {
+    let header = Array(#"{"alg":"ES256"}"#.utf8)
+    guard let token = try? key.compactJWS(header: header, payload: input, algorithm: .es256) else {
+      violated("anything can be signed")
+    }
+    let claims: Claims
+    do {
+      claims = try validator.validate(token, now: Date(timeIntervalSince1970: now))
+    } catch {
+      checkRefusal(error)
+      return
+    }
+    guard let members = JSONTarget.foundationValue(input) as? [String: Any], isValid(members),
+      let subject = members["sub"] as? String, claims.subject.hasSameUTF8(as: subject),
+      claims.issuer == issuer
+    else { violated("claims are accepted only if they are for us, now") }
+  }
+
+  private static func checkRefusal(_ refusal: TokenRefusal) {
+    switch refusal {
+    case .providerUnavailable: violated("a token is judged while there are keys")
+    case .invalid(.jose(.signatureMismatch)), .invalid(.keyNotFound):
+      violated("what was signed verifies")
+    case .invalid: return
+    }
+  }
+
+  private static func isValid(_ members: [String: Any]) -> Bool {
+    let audiences = members["aud"] as? [String] ?? [members["aud"] as? String ?? ""]
+    guard let issuer = members["iss"] as? String, issuer.hasSameUTF8(as: Self.issuer),
+      audiences.contains(where: { $0.hasSameUTF8(as: audience) }),
+      let subject = members["sub"] as? String, (1...255).contains(subject.utf8.count),
+      !subject.unicodeScalars.contains(where: { $0.value < 0x20 || 0x7F..<0xA0 ~= $0.value }),
+      let expiry = members["exp"] as? NSNumber, expiry.doubleValue + Double(leeway) > now
+    else { return false }
+    return ["nbf", "iat"].allSatisfy { name in
+      guard let member = members[name] else { return true }
+      guard let time = (member as? NSNumber)?.doubleValue else { return false }
+      return time.rounded(.down) <= now + Double(leeway)
+    }
+  }
+}
