@@ -3,9 +3,10 @@
 import PackageDescription
 
 /// The targets under fuzzing are those of the service, by symbolic links, so that they too are built with coverage and
-/// that nothing else of the service has to be. `scripts/fuzz` builds this with the address sanitizer.
+/// that nothing else of the service has to be. Both sanitizers stand in one option because the compiler heeds only the
+/// last; `swift build --sanitize` would come before and do nothing.
 let instrumented: [SwiftSetting] = [
-  .unsafeFlags(["-sanitize=fuzzer"]),
+  .unsafeFlags(["-sanitize=address,fuzzer"]),
   .treatAllWarnings(as: .error),
   .enableUpcomingFeature("ExistentialAny"),
   .enableUpcomingFeature("InternalImportsByDefault"),
@@ -32,7 +33,7 @@ let package = Package(
       swiftSettings: instrumented,
       // libFuzzer's runtime has a `main` of its own. SwiftPM gives the linker ours as `--defsym main=...`, which goes
       // before it with lld; gold fails.
-      linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])]),
+      linkerSettings: [.unsafeFlags(["-sanitize=address,fuzzer", "-use-ld=lld"])]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -37,6 +37,7 @@ enum ClaimsTarget {
       checkRefusal(error)
       return
     }
+    guard JSONTarget.isComparable(input) else { return }
     guard let members = JSONTarget.foundationValue(input) as? [String: Any], isValid(members),
       let subject = members["sub"] as? String, claims.subject.hasSameUTF8(as: subject),
       claims.issuer == issuer

@@ -7,6 +7,8 @@ enum KeySetTarget {
   static func check(_ input: [UInt8]) {
     guard let keySet = try? JWKSet(parsing: input) else { return }
     guard keySet.keys.count <= 100 else { violated("a set has at most 100 keys") }
+    keySet.keys.prefix(4).forEach { checkUse(of: $0, in: keySet) }
+    guard JSONTarget.isComparable(input) else { return }
     let document = JSONTarget.foundationValue(input) as? [String: Any]
     guard var jwks = (document?["keys"] as? [Any])?[...] else {
       violated("a set is an object with an array of keys")
@@ -17,7 +19,6 @@ enum KeySetTarget {
       }
       jwks = jwks[(index + 1)...]
     }
-    keySet.keys.prefix(4).forEach { checkUse(of: $0, in: keySet) }
   }
 
   /// Whether the JWK allows `key` to be made of it (RFC 7517 section 4, RFC 7518 section 6).

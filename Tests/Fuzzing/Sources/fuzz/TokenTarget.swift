@@ -58,6 +58,7 @@ enum TokenTarget {
     guard decoded[1] == jws.payload, decoded[2] == jws.signature,
       segments[0] + [UInt8(ascii: ".")] + segments[1] == jws.signingInput
     else { violated("a token is split at its dots and decoded as base64url") }
+    guard JSONTarget.isComparable(decoded[0]) else { return }
     guard let header = JSONTarget.foundationValue(decoded[0]) as? [String: Any],
       (header["kid"] as? String).map({ [UInt8]($0.utf8) })
         == (try? jws.keyID()).map({ [UInt8]($0.utf8) })
