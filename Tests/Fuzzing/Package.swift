@@ -19,14 +19,16 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CCurl", pkgConfig: "libcurl"),
     .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto"),
+    .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8"),
     .systemLibrary(name: "CLibFuzzer"),
     .target(name: "StrictJSON", swiftSettings: instrumented),
     .target(name: "Concurrency", swiftSettings: instrumented),
+    .target(name: "Patterns", dependencies: ["CPCRE2"], swiftSettings: instrumented),
     .target(name: "JOSE", dependencies: ["COpenSSL", "StrictJSON"], swiftSettings: instrumented),
     .target(
       name: "HTTPClient", dependencies: ["CCurl", "Concurrency"], swiftSettings: instrumented),
     .target(
-      name: "OIDC", dependencies: ["Concurrency", "HTTPClient", "JOSE", "StrictJSON"],
+      name: "OIDC", dependencies: ["Concurrency", "HTTPClient", "JOSE", "Patterns", "StrictJSON"],
       swiftSettings: instrumented),
     .executableTarget(
       name: "fuzz", dependencies: ["CLibFuzzer", "HTTPClient", "JOSE", "OIDC", "StrictJSON"],

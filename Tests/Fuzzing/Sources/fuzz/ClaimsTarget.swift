@@ -19,10 +19,12 @@ enum ClaimsTarget {
   private static let validator: TokenValidator = {
     let members = ((try? key.publicJWKMembers()) ?? [:]).map { "\"\($0)\":\"\($1)\"" }
     let keySet = Array("{\"keys\":[{\(members.joined(separator: ","))}]}".utf8)
-    return TokenValidator(
-      provider: Provider(
-        issuer: issuer, audiences: [audience], jwksURL: issuer + "/jwks", leeway: leeway),
-      http: HTTPClient { _ in HTTPResponse(status: 200, body: keySet) }, uptime: { .zero })
+    let provider = Provider(
+      issuer: issuer, audiences: [audience], jwksURL: issuer + "/jwks", leeway: leeway)
+    let http = HTTPClient { _ in HTTPResponse(status: 200, body: keySet) }
+    guard let validator = try? TokenValidator(providers: [provider], http: http, uptime: { .zero })
+    else { violated("a validator can be made") }
+    return validator
   }()
 
   static func check(_ input: [UInt8]) {
@@ -54,17 +56,39 @@ enum ClaimsTarget {
   }
 
   private static func isValid(_ members: [String: Any]) -> Bool {
-    let audiences = members["aud"] as? [String] ?? [members["aud"] as? String ?? ""]
     guard let issuer = members["iss"] as? String, issuer.hasSameUTF8(as: Self.issuer),
-      audiences.contains(where: { $0.hasSameUTF8(as: audience) }),
       let subject = members["sub"] as? String, (1...255).contains(subject.utf8.count),
-      !subject.unicodeScalars.contains(where: { $0.value < 0x20 || 0x7F..<0xA0 ~= $0.value }),
-      let expiry = members["exp"] as? NSNumber, expiry.doubleValue + Double(leeway) > now
+      !subject.unicodeScalars.contains(where: { $0.value < 0x20 || 0x7F..<0xA0 ~= $0.value })
     else { return false }
-    return ["nbf", "iat"].allSatisfy { name in
-      guard let member = members[name] else { return true }
-      guard let time = (member as? NSNumber)?.doubleValue else { return false }
-      return time.rounded(.down) <= now + Double(leeway)
+    return isForUs(members) && isNow(members) && !hasLookAlike(members)
+  }
+
+  /// For us alone, or issued to us.
+  private static func isForUs(_ members: [String: Any]) -> Bool {
+    let audiences = members["aud"] as? [String] ?? [members["aud"] as? String ?? ""]
+    let isOurs = audiences.map { $0.hasSameUTF8(as: audience) }
+    return isOurs.contains(true)
+      && (!isOurs.contains(false)
+        || (members["azp"] as? String)?.hasSameUTF8(as: audience) == true)
+  }
+
+  private static func isNow(_ members: [String: Any]) -> Bool {
+    let latest = now + Double(leeway)
+    guard let expiry = (members["exp"] as? NSNumber)?.doubleValue.rounded(.down),
+      expiry + Double(leeway) > now
+    else { return false }
+    for name in ["nbf", "iat"] {
+      guard let member = members[name] else { continue }
+      guard let time = (member as? NSNumber)?.doubleValue, time.rounded(.down) <= latest else {
+        return false
+      }
     }
+    let issued = (members["iat"] as? NSNumber)?.doubleValue.rounded(.down) ?? latest
+    return expiry - issued <= Double(Provider.defaultMaximumLifetime)
+  }
+
+  private static func hasLookAlike(_ members: [String: Any]) -> Bool {
+    let names: Set = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "azp", "email"]
+    return members.keys.contains { names.contains($0.lowercased()) && !names.contains($0) }
   }
 }

@@ -35,12 +35,13 @@ enum KeySetTarget {
       return key.key.type == .rsa && ["RS", "PS", nil].contains(family) && isStrongRSA(jwk)
     }
     if isText(jwk["kty"], "EC") {
-      let size = isText(jwk["crv"], "P-256") ? 32 : isText(jwk["crv"], "P-384") ? 48 : 0
-      return (key.key.type == .p256) == (size == 32) && ["ES", nil].contains(family)
+      let size = key.key.type == .p256 ? 32 : 48
+      return isText(jwk["crv"], size == 32 ? "P-256" : "P-384")
+        && [.p256, .p384].contains(key.key.type) && ["ES", nil].contains(family)
         && bytes(jwk["x"])?.count == size && bytes(jwk["y"])?.count == size
     }
     return isText(jwk["kty"], "OKP") && isText(jwk["crv"], "Ed25519")
-      && ![.rsa, .p256].contains(key.key.type) && ["Ed", nil].contains(family)
+      && key.key.type == .ed25519 && ["Ed", nil].contains(family)
       && bytes(jwk["x"])?.count == 32
   }
 

@@ -1,6 +1,7 @@
 import CLibFuzzer
 import Foundation
 import JOSE
+import OIDC
 import StrictJSON
 
 /// The token reader and the verification of signatures.
@@ -28,7 +29,10 @@ enum TokenTarget {
 
   static func check(_ input: [UInt8]) {
     let genuine = genuine
-    guard let jws = try? CompactJWS(String(decoding: input, as: UTF8.self)) else { return }
+    let token = String(decoding: input, as: UTF8.self)
+    let facts = TokenFacts(reading: token)
+    guard let jws = try? CompactJWS(token) else { return }
+    checkFacts(facts, jws)
     checkSpelling(of: input, jws)
     if isVerified(input), !genuine.values.contains(input) {
       guard isOtherSignature(input, of: genuine) else {
@@ -67,6 +71,16 @@ enum TokenTarget {
       guard (header["alg"] as? String)?.hasSameUTF8(as: algorithm.rawValue) == true,
         header["crit"] == nil
       else { violated("the algorithm is the one in the header, and nothing is critical") }
+    }
+  }
+
+  /// What the log is told is what the reader reads.
+  private static func checkFacts(_ facts: TokenFacts, _ jws: CompactJWS) {
+    for (fact, name) in [(facts.algorithm, "alg"), (facts.keyID, "kid"), (facts.type, "typ")] {
+      let member = jws.header[name]?.string.map { Array($0.prefix(255).utf8) }
+      guard fact.map({ Array($0.utf8) }) == member else {
+        violated("the facts of a token are those of its header")
+      }
     }
   }
 
