@@ -23,7 +23,7 @@ public struct VerificationKey: Sendable {
   }
 
   private static func publicKey(_ jwk: JSONObject) throws(JOSEError) -> PublicKey {
-    switch (jwk["kty"]?.string, jwk["crv"]?.string) {
+    switch (name("kty", in: jwk), name("crv", in: jwk)) {
     case ("RSA", _):
       try PublicKey.rsa(modulus: bytes("n", of: jwk), exponent: bytes("e", of: jwk))
     case ("EC", "P-256"):
@@ -35,6 +35,13 @@ public struct VerificationKey: Sendable {
     default:
       throw .unusableKey("kty or crv")
     }
+  }
+
+  /// A member that is a name of the standard, all of which are ASCII. On other text `switch` would also match what is
+  /// canonically equivalent: `OKP` has a twin with the sign for Kelvin.
+  private static func name(_ member: String, in jwk: JSONObject) -> String? {
+    guard let name = jwk[member]?.string, name.utf8.allSatisfy({ $0 < 0x80 }) else { return nil }
+    return name
   }
 
   private static func algorithm(

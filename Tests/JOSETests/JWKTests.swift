@@ -148,6 +148,17 @@ struct JWKTests {
     #expect(try verificationKey(Keys.p256.jwk()).key.type == .p256)
   }
 
+  @Test func `a key type is compared byte for byte`() throws {
+    func jwk(_ type: String) -> String {
+      #"{"kty":"\#(type)","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#
+    }
+    #expect(try verificationKey(jwk("OKP")).key.type == .ed25519)
+    // The sign for Kelvin is canonically equivalent to K.
+    #expect(throws: JOSEError.unusableKey("kty or crv")) {
+      try verificationKey(jwk("O\u{212A}P"))
+    }
+  }
+
   @Test func `a curve's name goes with its own coordinates`() throws {
     #expect(throws: JOSEError.unusableKey("P-384 coordinate size")) {
       try verificationKey(Keys.p256.jwk(["crv": #""P-384""#]))
