@@ -43,7 +43,7 @@ final class KeySetCache: Sendable {
   static let unknownKeyInterval: Duration = .seconds(30)
   /// After a failed fetch no caller tries again for this long.
   static let failureInterval: Duration = .seconds(5)
-  /// And `refreshIfDue`, which nobody waits for, not for this long.
+  /// And whoever looks after the keys beside the requests, not for this long.
   static let retryInterval: Duration = .seconds(30)
 
   private let source: KeySetSource
@@ -115,19 +115,24 @@ final class KeySetCache: Sendable {
     }
   }
 
-  /// Looks at the provider only where there are no keys or their time is up.
+  /// Whether there are keys. Fetches them where they are absent or their time is up, unless that failed a moment ago.
   func checkState() -> KeyState {
-    let isFresh = state.withLock { [now = uptime()] state in
-      state.keySet != nil && now - state.fetchedAt < state.lifetime
+    let now = uptime()
+    let (isFresh, failure) = state.withLock { state in
+      (state.keySet != nil && now - state.fetchedAt < state.lifetime, state.failure)
     }
     if isFresh { return .fresh }
+    if let failure, now - failure.at < Self.retryInterval { return unavailable(failure.reason) }
     do {
       try fetch()
       return .fresh
     } catch {
-      return servingKeys() == nil
-        ? .missing(reason: error.reason) : .stale(reason: error.reason)
+      return unavailable(error.reason)
     }
+  }
+
+  private func unavailable(_ reason: String) -> KeyState {
+    servingKeys() == nil ? .missing(reason: reason) : .stale(reason: reason)
   }
 
   // MARK: - Fetching

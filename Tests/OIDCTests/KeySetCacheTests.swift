@@ -254,7 +254,10 @@ import Testing
     #expect(
       state() == .missing(reason: "https://id.example/.well-known/openid-configuration: timedOut"))
     provider.fail(nil)
-    clock.advance(by: 6)
+    // Whoever asks for the state does not make it worse for a provider that is down.
+    clock.advance(by: 29)
+    #expect(state() != .fresh)
+    clock.advance(by: 1)
     #expect(state() == .fresh)
     provider.fail(.timedOut)
     clock.advance(by: 601)
