@@ -88,7 +88,8 @@ let package = Package(
 
     .systemLibrary(name: "CTestSupport", path: "Tests/CTestSupport"),
     .target(
-      name: "TestSupport", dependencies: ["CTestSupport", "Concurrency", "HTTPClient", "JOSE"],
+      name: "TestSupport",
+      dependencies: ["COpenSSL", "CTestSupport", "Concurrency", "HTTPClient", "JOSE"],
       path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(name: "ArchitectureTests", swiftSettings: strict),
     .testTarget(
@@ -112,7 +113,8 @@ let package = Package(
       name: "TokenServiceTests",
       dependencies: [
         "Concurrency", "FastCGI", "GitHub", "HTTPClient", "JOSE", "OIDC", "Runners", "Storage",
-        "StrictJSON", "TestSupport", "TokenService", "github-simulator", configuration, logging,
+        "StrictJSON", "TestSupport", "TokenService", "github-simulator", configuration, grdb,
+        logging,
       ],
       swiftSettings: strict),
     .testTarget(
@@ -126,7 +128,8 @@ let package = Package(
     .testTarget(name: "StrictJSONTests", dependencies: ["StrictJSON"], swiftSettings: strict),
     .testTarget(name: "ConcurrencyTests", dependencies: ["Concurrency"], swiftSettings: strict),
     .testTarget(
-      name: "JOSETests", dependencies: ["COpenSSL", "JOSE", "SharedData", "StrictJSON"],
+      name: "JOSETests",
+      dependencies: ["COpenSSL", "JOSE", "SharedData", "StrictJSON", "TestSupport"],
       exclude: ["Vectors"], swiftSettings: strict),
     .testTarget(
       name: "GitHubSimulatorTests",
