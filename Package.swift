@@ -120,8 +120,8 @@ let package = Package(
     .testTarget(
       name: "EndToEndTests",
       dependencies: [
-        "FastCGI", "Runners", "Storage", "StrictJSON", "TestSupport", "github-simulator",
-        "runner-token-service", grdb,
+        "Concurrency", "FastCGI", "Runners", "Storage", "StrictJSON", "TestSupport",
+        "github-simulator", "runner-token-service", grdb,
       ],
       swiftSettings: strict),
     .target(name: "SharedData", path: "Tests/SharedData", swiftSettings: strict),
