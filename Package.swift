@@ -88,7 +88,8 @@ let package = Package(
 
     .systemLibrary(name: "CTestSupport", path: "Tests/CTestSupport"),
     .target(
-      name: "TestSupport", dependencies: ["CTestSupport", "Concurrency", "HTTPClient", "JOSE"],
+      name: "TestSupport",
+      dependencies: ["COpenSSL", "CTestSupport", "Concurrency", "HTTPClient", "JOSE"],
       path: "Tests/TestSupport", swiftSettings: strict),
     .executableTarget(
       name: "token-verdicts", dependencies: ["HTTPClient", "JOSE", "OIDC"],
@@ -115,21 +116,23 @@ let package = Package(
       name: "TokenServiceTests",
       dependencies: [
         "Concurrency", "FastCGI", "GitHub", "HTTPClient", "JOSE", "OIDC", "Runners", "Storage",
-        "StrictJSON", "TestSupport", "TokenService", "github-simulator", configuration, logging,
+        "StrictJSON", "TestSupport", "TokenService", "github-simulator", configuration, grdb,
+        logging,
       ],
       swiftSettings: strict),
     .testTarget(
       name: "EndToEndTests",
       dependencies: [
-        "FastCGI", "Runners", "Storage", "StrictJSON", "TestSupport", "github-simulator",
-        "runner-token-service", grdb,
+        "Concurrency", "FastCGI", "Runners", "Storage", "StrictJSON", "TestSupport",
+        "github-simulator", "runner-token-service", grdb,
       ],
       swiftSettings: strict),
     .target(name: "SharedData", path: "Tests/SharedData", swiftSettings: strict),
     .testTarget(name: "StrictJSONTests", dependencies: ["StrictJSON"], swiftSettings: strict),
     .testTarget(name: "ConcurrencyTests", dependencies: ["Concurrency"], swiftSettings: strict),
     .testTarget(
-      name: "JOSETests", dependencies: ["COpenSSL", "JOSE", "SharedData", "StrictJSON"],
+      name: "JOSETests",
+      dependencies: ["COpenSSL", "JOSE", "SharedData", "StrictJSON", "TestSupport"],
       exclude: ["Vectors"], swiftSettings: strict),
     .testTarget(
       name: "GitHubSimulatorTests",

@@ -4,7 +4,7 @@ public import StrictJSON
 public struct VerificationKey: Sendable {
   /// `kid`; nil where the JWK has none.
   public let keyID: String?
-  /// `alg`, the only one that the key may be used with (RFC 8725 section 3.2); nil where the JWK does not restrict it.
+  /// `alg`, the only one that the key may be used with (RFC 8725 section 3.1); nil where the JWK does not restrict it.
   public let algorithm: SignatureAlgorithm?
   public let key: PublicKey
 

@@ -1,5 +1,6 @@
 import JOSE
 import StrictJSON
+import TestSupport
 import Testing
 
 /// Whoever makes a token must not be able to choose how it is verified (RFC 8725 sections 2.1 and 3.1).

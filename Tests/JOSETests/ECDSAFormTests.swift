@@ -1,5 +1,6 @@
 import COpenSSL
 import JOSE
+import TestSupport
 import Testing
 
 /// A JOSE signature is R and S side by side and in no other form (RFC 7518 section 3.4).

@@ -1,5 +1,6 @@
 import COpenSSL
 import JOSE
+import TestSupport
 import Testing
 
 /// What goes with an RSA signature beside the key: padding, digest, salt (RFC 7518 sections 3.3 and 3.5).

@@ -64,7 +64,7 @@ struct WycheproofTests {
     for vector in vectors {
       let keys = try keys(of: vector)
       let algorithm = ourAlgorithm(vector.token)
-      // RFC 7520 section 4.2 signs PS384 with a key whose JWK says PS256. RFC 8725 section 3.2 has a key used with one
+      // RFC 7520 section 4.2 signs PS384 with a key whose JWK says PS256. RFC 8725 section 3.1 has a key used with one
       // algorithm only, and so have we.
       let breaksItsRestriction = vector.test["comment"] as? String == "Figure20"
       let expected = vector.isValid && algorithm != nil && !breaksItsRestriction

@@ -11,6 +11,7 @@ public final class FakeIdentityProvider: Sendable {
     var keys: [(id: String, algorithm: SignatureAlgorithm, key: PrivateKey)] = []
     var requests: [String] = []
     var answer: HTTPResponse?
+    var metadata: HTTPResponse?
     var failure: HTTPClientError?
     var cacheControl: String?
   }
@@ -25,8 +26,19 @@ public final class FakeIdentityProvider: Sendable {
     try addKey("ec-1", .es256)
   }
 
-  public func addKey(_ id: String, _ algorithm: SignatureAlgorithm) throws {
-    let key = try PrivateKey(generating: algorithm.keyType)
+  /// With keys that the test has made, and no others.
+  public init(
+    issuer: String = FakeIdentityProvider.issuer,
+    keys: [(id: String, algorithm: SignatureAlgorithm, key: PrivateKey)]
+  ) {
+    self.issuer = issuer
+    state.withLock { $0.keys = keys }
+  }
+
+  public func addKey(
+    _ id: String, _ algorithm: SignatureAlgorithm, _ key: PrivateKey? = nil
+  ) throws {
+    let key = try key ?? PrivateKey(generating: algorithm.keyType)
     state.withLock { $0.keys.append((id, algorithm, key)) }
   }
 
@@ -44,6 +56,17 @@ public final class FakeIdentityProvider: Sendable {
     state.withLock { $0.answer = answer }
   }
 
+  /// From now on the key set has these keys, each a JSON text.
+  public func answer(keys: [String]) {
+    let body = "{\"keys\":[\(keys.joined(separator: ","))]}"
+    answer(HTTPResponse(status: 200, body: Array(body.utf8)))
+  }
+
+  /// From now on the discovery document is this answer.
+  public func answer(metadata: HTTPResponse?) {
+    state.withLock { $0.metadata = metadata }
+  }
+
   public func setCacheControl(_ value: String?) {
     state.withLock { $0.cacheControl = value }
   }
@@ -52,7 +75,9 @@ public final class FakeIdentityProvider: Sendable {
   public var fetches: Int { state.withLock { $0.requests.count { $0.hasSuffix("/jwks") } } }
 
   /// How many requests of any kind were made.
-  public var requestCount: Int { state.withLock { $0.requests.count } }
+  public var requestCount: Int { requestedURLs.count }
+
+  public var requestedURLs: [String] { state.withLock(\.requests) }
 
   public var http: HTTPClient {
     HTTPClient { [self] request throws(HTTPClientError) in
@@ -61,7 +86,9 @@ public final class FakeIdentityProvider: Sendable {
         return (state.failure, state.answer, state.cacheControl)
       }
       if let failure { throw failure }
-      guard request.url.hasSuffix("/jwks") else { return metadata }
+      guard request.url.hasSuffix("/jwks") else {
+        return state.withLock(\.metadata) ?? metadata
+      }
       if let answer { return answer }
       let headers = cacheControl.map { [(name: "cache-control", value: $0)] } ?? []
       return HTTPResponse(status: 200, headers: headers, body: keySet)
@@ -103,19 +130,42 @@ public final class FakeIdentityProvider: Sendable {
   public func token(
     payload: String, keyID: String = "rsa-1", header: String? = nil
   ) throws -> String {
-    guard let key = state.withLock({ $0.keys.first { $0.id == keyID } }) else {
-      throw JOSEError.unusableKey(keyID)
+    let header = try header ?? self.header(keyID: keyID)
+    return try token(
+      signing: [header, payload].map { Base64URL.encode(Array($0.utf8)) }.joined(separator: "."),
+      keyID: keyID)
+  }
+
+  /// These first two segments, as they are, with the signature of the key of this id.
+  public func token(signing input: String, keyID: String = "rsa-1") throws -> String {
+    let key = try key(keyID)
+    let signature = try key.key.signature(over: Array(input.utf8), algorithm: key.algorithm)
+    return input + "." + Base64URL.encode(signature)
+  }
+
+  /// The header of an honest token, a JSON text.
+  public func header(keyID: String = "rsa-1") throws -> String {
+    #"{"alg":"\#(try key(keyID).algorithm.rawValue)","typ":"JWT","kid":"\#(keyID)"}"#
+  }
+
+  private func key(
+    _ id: String
+  ) throws -> (id: String, algorithm: SignatureAlgorithm, key: PrivateKey) {
+    guard let key = state.withLock({ $0.keys.first { $0.id == id } }) else {
+      throw JOSEError.unusableKey(id)
     }
-    let header =
-      header ?? #"{"alg":"\#(key.algorithm.rawValue)","typ":"JWT","kid":"\#(keyID)"}"#
-    return try key.key.compactJWS(
-      header: Array(header.utf8), payload: Array(payload.utf8), algorithm: key.algorithm)
+    return key
   }
 
   /// A token with these claims (JSON texts) over those of an honest caller; nil takes a claim away.
   public func token(
     at now: Date, claims: [String: String?] = [:], keyID: String = "rsa-1", header: String? = nil
   ) throws -> String {
+    try token(payload: payload(at: now, claims: claims), keyID: keyID, header: header)
+  }
+
+  /// The claims of such a token, a JSON text.
+  public func payload(at now: Date, claims: [String: String?] = [:]) -> String {
     let seconds = Int(now.timeIntervalSince1970)
     var all: [String: String?] = [
       "iss": "\"\(issuer)\"", "sub": "\"alice\"", "aud": "\"runner-token-service\"",
@@ -124,7 +174,6 @@ public final class FakeIdentityProvider: Sendable {
     ]
     all.merge(claims) { $1 }
     let members = all.compactMap { name, value in value.map { "\"\(name)\":\($0)" } }
-    return try token(
-      payload: "{" + members.joined(separator: ",") + "}", keyID: keyID, header: header)
+    return "{" + members.joined(separator: ",") + "}"
   }
 }

@@ -36,7 +36,8 @@ final class World: Sendable {
   init(
     defaultPolicy: DefaultLabelPolicy = .allow, isAuthenticated: Bool = true,
     adminIdentities: [String] = [], identityClaim: String = "email",
-    hasSingleUseTokens: Bool = false, otherProviders: [Provider] = [], elsewhere: HTTPClient? = nil
+    hasSingleUseTokens: Bool = false, otherProviders: [Provider] = [],
+    elsewhere: HTTPClient? = nil, workerThreads: Int = 4
   ) throws {
     let keys = try Self.keys.get()
     let clock = clock
@@ -60,7 +61,7 @@ final class World: Sendable {
         identities: adminIdentities, claim: "groups", claimValues: ["runner-admins"]),
       defaultLabelPolicy: defaultPolicy, defaultRunnerGroupID: 1,
       databasePath: directory.file("service.db"), auditLogPath: directory.file("audit.jsonl"),
-      workerThreads: 4, logLevel: .error)
+      workerThreads: workerThreads, logLevel: .error)
     try Storage.Database.migrate(path: settings.databasePath, now: Timestamp(clock.date))
     let database = try Storage.Database(path: settings.databasePath) { Timestamp(clock.date) }
     self.database = database

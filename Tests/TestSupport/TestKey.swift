@@ -1,9 +1,8 @@
-import COpenSSL
-import JOSE
+public import COpenSSL
 
 /// A key made by OpenSSL directly, for the kinds that `PrivateKey` would not make, and for every PEM form.
-final class TestKey: @unchecked Sendable {
-  enum Form {
+public final class TestKey: @unchecked Sendable {
+  public enum Form {
     /// `BEGIN RSA PRIVATE KEY` or `BEGIN EC PRIVATE KEY`.
     case traditional
     case pkcs8
@@ -27,26 +26,26 @@ final class TestKey: @unchecked Sendable {
     self.key = key!
   }
 
-  convenience init(rsaBits: Int32) {
+  public convenience init(rsaBits: Int32) {
     self.init("RSA") { EVP_PKEY_CTX_set_rsa_keygen_bits($0, rsaBits) }
   }
 
   /// An RSA key that its encoding restricts to PSS (`id-RSASSA-PSS`).
-  convenience init(pssBits: Int32) {
+  public convenience init(pssBits: Int32) {
     self.init("RSA-PSS") { EVP_PKEY_CTX_set_rsa_keygen_bits($0, pssBits) }
   }
 
-  convenience init(curve: String) {
+  public convenience init(curve: String) {
     self.init("EC") { EVP_PKEY_CTX_set_group_name($0, curve) }
   }
 
-  convenience init(named algorithm: String) {
+  public convenience init(named algorithm: String) {
     self.init(algorithm) { _ in 1 }
   }
 
   deinit { EVP_PKEY_free(key) }
 
-  func pem(_ form: Form) -> [UInt8] {
+  public func pem(_ form: Form) -> [UInt8] {
     let sink = BIO_new(BIO_s_mem())!
     defer { BIO_free(sink) }
     let code: Int32
@@ -72,7 +71,7 @@ final class TestKey: @unchecked Sendable {
   }
 
   /// A number of an RSA key, big-endian: `n`, `e`, `d`.
-  func number(_ name: String) -> [UInt8] {
+  public func number(_ name: String) -> [UInt8] {
     var number: OpaquePointer?
     precondition(EVP_PKEY_get_bn_param(key, name, &number) == 1)
     defer { BN_free(number) }
@@ -82,7 +81,7 @@ final class TestKey: @unchecked Sendable {
   }
 
   /// A signature as OpenSSL makes it: PKCS#1 v1.5 for RSA, or PSS where a salt length is given, DER for ECDSA.
-  func opensslSignature(
+  public func opensslSignature(
     over message: [UInt8], digest: OpaquePointer? = EVP_sha256(), pssSaltSize: Int32? = nil,
     mgf1: OpaquePointer? = nil
   ) -> [UInt8] {
@@ -102,7 +101,7 @@ final class TestKey: @unchecked Sendable {
   }
 
   /// HMAC-SHA-256 of `message` under `secret`.
-  static func hmac(_ message: [UInt8], secret: [UInt8]) -> [UInt8] {
+  public static func hmac(_ message: [UInt8], secret: [UInt8]) -> [UInt8] {
     var digest = [UInt8](repeating: 0, count: 32)
     let result = EVP_Q_mac(
       nil, "HMAC", nil, "SHA256", nil, secret, secret.count, message, message.count, &digest,
