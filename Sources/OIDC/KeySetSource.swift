@@ -47,6 +47,10 @@ struct KeySetSource: Sendable {
     guard let url = metadata.object?["jwks_uri"]?.string else {
       throw Failure(reason: "the discovery document has no jwks_uri")
     }
+    // A provider elsewhere has no keys on this machine, whatever it says.
+    guard url.hasPrefix("https://") || !provider.issuer.hasPrefix("https://") else {
+      throw Failure(reason: "the discovery document's jwks_uri is not https")
+    }
     return url
   }
 

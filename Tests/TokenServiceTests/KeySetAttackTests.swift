@@ -163,8 +163,11 @@ import Testing
     #"{"issuer":"a","issuer":"https://machines.example","jwks_uri":"https://machines.example/jwks"}"#,
     #"{"jwks_uri":"https://machines.example/jwks"}"#, #"{"issuer":"https://machines.example"}"#,
     #"{"issuer":"https://machines.example","jwks_uri":7}"#, "<html>", "",
+    #"{"issuer":"https://machines.example","jwks_uri":"http://127.0.0.1:9000/jwks"}"#,
   ])
-  func `a discovery document of another issuer lends no keys`(document: String) throws {
+  func `a discovery document of another issuer, or without a good address, lends no keys`(
+    document: String
+  ) throws {
     let service = try AttackedService()
     service.provider.answer(metadata: HTTPResponse(status: 200, body: Array(document.utf8)))
     try service.expectUnavailable(service.token())
