@@ -81,6 +81,8 @@ struct CurlTransfer {
     shim_curl_set_long(handle, CURLOPT_FOLLOWLOCATION, 0)
     // Signals would reach other threads; libcurl then times out name resolution by itself.
     shim_curl_set_long(handle, CURLOPT_NOSIGNAL, 1)
+    // Name resolution has no timeout of its own; without this libcurl waits for it after the request's time is up.
+    shim_curl_set_long(handle, CURLOPT_QUICK_EXIT, 1)
     // No proxy from the environment: it would see keys and tokens by the accident of a variable.
     shim_curl_set_string(handle, CURLOPT_PROXY, "")
     shim_curl_set_long(handle, CURLOPT_CONNECTTIMEOUT_MS, request.connectTimeout.milliseconds)

@@ -12,8 +12,8 @@ public enum KeyState: Sendable, Equatable {
 
 /// The keys of one identity provider, kept for as long as the provider allows and fetched anew before their time is up.
 ///
-/// One fetch at a time; callers whose key is known never wait for it. When the provider is down, known keys serve for
-/// another day.
+/// One fetch at a time; callers whose key is known do not wait for it. When the provider is down, known keys serve until
+/// they are a day old.
 final class KeySetCache: Sendable {
   /// Why the provider's keys could not be fetched, and when.
   private struct Failure {
@@ -29,16 +29,17 @@ final class KeySetCache: Sendable {
     var lookedForUnknownKeyAt: Duration?
     /// Since the last fetch that succeeded.
     var failure: Failure?
+    /// Fetches are numbered from 1, in the order in which they begin.
+    var lastBegun = 0
+    var lastSucceeded = 0
   }
 
   /// Bounds on what `Cache-Control` may ask for.
   static let minimumLifetime: Duration = .seconds(60)
   static let defaultLifetime: Duration = .seconds(600)
   static let maximumLifetime: Duration = .seconds(86_400)
-  /// How long keys serve after they should have been fetched anew.
-  static let staleLifetime: Duration = .seconds(86_400)
-  /// Keys are fetched anew this long before their time is up.
-  static let refreshMargin: Duration = .seconds(15)
+  /// The age up to which keys serve while their provider is down.
+  static let maximumAge: Duration = .seconds(86_400)
   /// An unknown key id makes us look for new keys, at most this often: anybody can make up key ids.
   static let unknownKeyInterval: Duration = .seconds(30)
   /// After a failed fetch no caller tries again for this long.
@@ -64,20 +65,31 @@ final class KeySetCache: Sendable {
 
   /// The key to verify a token with, or nil if the provider has no such key.
   func key(id: String?, algorithm: SignatureAlgorithm) throws(TokenRefusal) -> PublicKey? {
-    guard let keySet = servingKeys() else {
-      try waiters.run(fetch)
-      return servingKeys()?.key(id: id, algorithm: algorithm)
-    }
-    if let key = keySet.key(id: id, algorithm: algorithm) { return key }
+    let hasFetched = try fetchIfOverdue()
+    if let key = servingKeys()?.key(id: id, algorithm: algorithm) { return key }
+    guard !hasFetched else { return nil }
     try waiters.run(lookForUnknownKey)
     return servingKeys()?.key(id: id, algorithm: algorithm)
+  }
+
+  /// Fetches where there are no keys, and where their time is up and nobody has found the provider down: then what calls
+  /// `refreshIfDue` is not at work, and a key that was taken away must not serve unnoticed. Returns whether it fetched.
+  private func fetchIfOverdue() throws(TokenRefusal) -> Bool {
+    let now = uptime()
+    let isOverdue = state.withLock { $0.failure == nil && now - $0.fetchedAt >= $0.lifetime }
+    let hasKeys = servingKeys() != nil
+    guard isOverdue || !hasKeys else { return false }
+    do { try waiters.run(fetch) } catch {
+      guard hasKeys else { throw error }
+    }
+    return true
   }
 
   /// The keys, unless they are too old even for an outage.
   private func servingKeys() -> JWKSet? {
     let now = uptime()
     return state.withLock { state in
-      now - state.fetchedAt < state.lifetime + Self.staleLifetime ? state.keySet : nil
+      now - state.fetchedAt < Self.maximumAge ? state.keySet : nil
     }
   }
 
@@ -86,30 +98,36 @@ final class KeySetCache: Sendable {
   private func lookForUnknownKey() throws(TokenRefusal) {
     try looks.run { () throws(TokenRefusal) in
       let now = uptime()
-      let last = state.withLock(\.lookedForUnknownKeyAt)
-      if let last, now - last < Self.unknownKeyInterval { return }
-      // A look that fails does not count: its callers are told that the provider is down, and not that their token is bad.
-      try fetch()
-      state.withLock { $0.lookedForUnknownKeyAt = now }
+      let (isDue, begun, failure) = state.withLock { state in
+        let last = state.lookedForUnknownKeyAt
+        let isDue = last.map { now - $0 >= Self.unknownKeyInterval } ?? true
+        if isDue { state.lookedForUnknownKeyAt = now }
+        return (isDue, state.lastBegun, state.failure)
+      }
+      // A fetch that was under way before may bring what the provider had before.
+      if isDue { return try fetch(after: begun) }
+      // Where the last look failed, the callers are told that the provider is down, and not that their token is bad.
+      if let failure { throw .providerUnavailable(failure.reason) }
     }
   }
+
+  /// The ids of the keys that can be used. For admins.
+  var keyIDs: [String] { servingKeys()?.keys.map { $0.keyID ?? "(no kid)" } ?? [] }
 
   // MARK: - Fresh keys
 
-  /// Fetches the keys if they are absent or their time is nearly up.
-  func refreshIfDue() throws(KeySetSource.Failure) {
+  /// Fetches the keys if they are absent or most of their time has passed.
+  func refreshIfDue() throws(TokenRefusal) {
     guard timeUntilRefresh() <= .zero else { return }
-    do { try fetch() } catch {
-      throw KeySetSource.Failure(reason: error.reason)
-    }
+    try fetch()
   }
 
-  /// How long until `refreshIfDue` has something to do. Never more than `maximumLifetime`.
+  /// How long until `refreshIfDue` has something to do.
   func timeUntilRefresh() -> Duration {
     let now = uptime()
     return state.withLock { state in
-      let due =
-        state.keySet == nil ? .zero : state.fetchedAt + state.lifetime - Self.refreshMargin
+      // Early enough for some attempts before the time is up.
+      let due = state.keySet == nil ? .zero : state.fetchedAt + state.lifetime * 3 / 4
       let retry = state.failure.map { $0.at + Self.retryInterval } ?? .zero
       return max(due, retry) - now
     }
@@ -121,38 +139,48 @@ final class KeySetCache: Sendable {
     let (isFresh, failure) = state.withLock { state in
       (state.keySet != nil && now - state.fetchedAt < state.lifetime, state.failure)
     }
-    if isFresh { return .fresh }
-    if let failure, now - failure.at < Self.retryInterval { return unavailable(failure.reason) }
+    if let failure, !isFresh, now - failure.at < Self.retryInterval {
+      return unavailable(failure.reason)
+    }
     do {
-      try fetch()
-      return .fresh
+      if !isFresh { try fetch() }
     } catch {
       return unavailable(error.reason)
     }
+    let isEmpty = servingKeys()?.keys.isEmpty ?? true
+    return isEmpty ? .missing(reason: "the key set has no usable key") : .fresh
   }
 
   private func unavailable(_ reason: String) -> KeyState {
-    servingKeys() == nil ? .missing(reason: reason) : .stale(reason: reason)
+    servingKeys()?.keys.isEmpty ?? true ? .missing(reason: reason) : .stale(reason: reason)
   }
 
   // MARK: - Fetching
 
-  /// Fetches, or shares the fetch that is under way. Callers that come just after one has ended use what it brought.
+  /// Fetches, or shares the fetch that is under way.
   private func fetch() throws(TokenRefusal) {
-    let asked = uptime()
-    try fetches.run { () throws(TokenRefusal) in
-      let (fetchedAt, hasKeys, failure) = state.withLock {
-        ($0.fetchedAt, $0.keySet != nil, $0.failure)
+    try fetch(after: state.withLock(\.lastSucceeded))
+  }
+
+  /// Sees to it that a fetch of a higher number has succeeded.
+  private func fetch(after number: Int) throws(TokenRefusal) {
+    while state.withLock(\.lastSucceeded) <= number {
+      try fetches.run { () throws(TokenRefusal) in
+        let (succeeded, failure) = state.withLock { ($0.lastSucceeded, $0.failure) }
+        if succeeded > number { return }
+        if let failure, uptime() - failure.at < Self.failureInterval {
+          throw .providerUnavailable(failure.reason)
+        }
+        try fetchNow()
       }
-      if hasKeys, fetchedAt > asked { return }
-      if let failure, uptime() - failure.at < Self.failureInterval {
-        throw .providerUnavailable(failure.reason)
-      }
-      try fetchNow()
     }
   }
 
   private func fetchNow() throws(TokenRefusal) {
+    let number = state.withLock { state in
+      state.lastBegun += 1
+      return state.lastBegun
+    }
     do {
       let (keySet, lifetime) = try source.fetch()
       let now = uptime()
@@ -162,6 +190,7 @@ final class KeySetCache: Sendable {
         $0.lifetime = min(
           max(lifetime ?? Self.defaultLifetime, Self.minimumLifetime), Self.maximumLifetime)
         $0.failure = nil
+        $0.lastSucceeded = number
       }
     } catch {
       let failure = Failure(at: uptime(), reason: error.reason)
@@ -173,9 +202,10 @@ final class KeySetCache: Sendable {
 
 extension TokenRefusal {
   /// For the log.
-  fileprivate var reason: String {
+  var reason: String {
     switch self {
     case .providerUnavailable(let reason): reason
+    case .tooManyWaiting: "too many callers wait for its keys"
     case .invalid(let fault): String(describing: fault)
     }
   }

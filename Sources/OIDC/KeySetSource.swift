@@ -25,12 +25,12 @@ struct KeySetSource: Sendable {
     let url =
       if let configured = provider.jwksURL { configured } else { try jwksURL(asking: http) }
     let response = try get(url, maximumSize: Self.maximumKeySetSize, from: http)
-    let keySet: JWKSet
-    do { keySet = try JWKSet(parsing: response.body) } catch {
-      throw Failure(reason: "the key set cannot be used: \(error)")
+    do {
+      // A set without any key that we can use is an answer too: the provider has taken its keys away.
+      return (try JWKSet(parsing: response.body), response.lifetime)
+    } catch {
+      throw Failure(reason: "\(url): the key set cannot be used: \(error)")
     }
-    guard !keySet.keys.isEmpty else { throw Failure(reason: "the key set has no usable key") }
-    return (keySet, response.maximumAge)
   }
 
   private func jwksURL(asking http: HTTPClient) throws(Failure) -> String {
@@ -47,7 +47,7 @@ struct KeySetSource: Sendable {
     guard let url = metadata.object?["jwks_uri"]?.string else {
       throw Failure(reason: "the discovery document has no jwks_uri")
     }
-    // A provider elsewhere has no keys on this machine, whatever it says.
+    // Plain http is for a provider on this machine.
     guard url.hasPrefix("https://") || !provider.issuer.hasPrefix("https://") else {
       throw Failure(reason: "the discovery document's jwks_uri is not https")
     }
@@ -59,7 +59,11 @@ struct KeySetSource: Sendable {
   ) throws(Failure) -> HTTPResponse {
     var request = HTTPRequest(
       .get, url,
-      headers: [("Accept", "application/json"), ("User-Agent", "runner-token-service")],
+      // Kubernetes answers 406 to whoever does not name the media type of key sets (RFC 7517 section 8.5).
+      headers: [
+        ("Accept", "application/json, application/jwk-set+json, */*;q=0.1"),
+        ("User-Agent", "runner-token-service"),
+      ],
       maximumResponseSize: maximumSize, totalTimeout: Self.patience)
     request.certificateBundle = provider.certificateBundle
     let response: HTTPResponse
@@ -74,8 +78,9 @@ struct KeySetSource: Sendable {
 }
 
 extension HTTPResponse {
-  /// What `Cache-Control` says about how long the answer keeps (RFC 9111 section 5.2.2); nil if nothing.
-  fileprivate var maximumAge: Duration? {
+  /// What is left of the time that `Cache-Control` gives the answer (RFC 9111 sections 4.2 and 5.2.2); nil if it says
+  /// nothing. A cache on the way may have kept it for a while, and says so in `Age`.
+  fileprivate var lifetime: Duration? {
     let directives = headers.filter { $0.name == "cache-control" }.flatMap { header in
       header.value.lowercased().split(separator: ",").map {
         $0.trimmingCharacters(in: .whitespaces)
@@ -84,6 +89,10 @@ extension HTTPResponse {
     if directives.contains("no-store") || directives.contains("no-cache") { return .zero }
     let maximumAge = directives.first { $0.hasPrefix("max-age=") }
     guard let seconds = maximumAge.flatMap({ Int($0.dropFirst(8)) }) else { return nil }
-    return .seconds(min(max(seconds, 0), 1 << 31))
+    let age = header("age").flatMap { Int($0) } ?? 0
+    return .seconds(Self.bounded(seconds) - Self.bounded(age))
   }
+
+  /// No more than an addition can hold.
+  private static func bounded(_ seconds: Int) -> Int { min(max(seconds, 0), 1 << 31) }
 }

@@ -2,9 +2,9 @@
 public enum TokenCheck: String, Sendable, CaseIterable {
   /// At most 8 KiB.
   case size
-  /// Three segments of base64url, the first a JSON object without extensions.
+  /// Three segments of base64url, the first a JSON object.
   case form
-  /// `alg` is allowed.
+  /// `alg` is allowed, and nothing else in the header changes what the token means.
   case algorithm
   /// The second segment is a JSON object.
   case payload

@@ -12,6 +12,9 @@ public struct TokenFacts: Sendable {
   public let issuer: String?
   public let subject: String?
   public let tokenID: String?
+  /// `aud`, several with commas between them, and `exp`.
+  public let audience: String?
+  public let expiry: String?
   /// Of the whole token, by which it can be recognised, in hex.
   public let sha256: String?
 
@@ -26,6 +29,15 @@ public struct TokenFacts: Sendable {
     issuer = Self.text("iss", of: claims)
     subject = Self.text("sub", of: claims)
     tokenID = Self.text("jti", of: claims)
+    audience =
+      Self.text("aud", of: claims)
+      ?? claims?["aud"]?.strings?.joined(separator: ",").prefix(scalars: 255)
+    expiry =
+      switch claims?["exp"] {
+      case .integer(let seconds): String(seconds)
+      case .double(let seconds): String(seconds)
+      default: nil
+      }
     sha256 = try? Digest.sha256Hex(Array(token.utf8))
   }
 
@@ -48,6 +60,6 @@ public struct TokenFacts: Sendable {
 
   /// Cut, since it may be as long as the token.
   private static func text(_ name: String, of object: JSONObject?) -> String? {
-    object?[name]?.string.map { String($0.prefix(255)) }
+    object?[name]?.string.map { $0.prefix(scalars: 255) }
   }
 }

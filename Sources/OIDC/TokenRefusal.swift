@@ -7,6 +7,8 @@ public enum TokenRefusal: Error, Sendable {
   case invalid(TokenFault)
   /// We have no keys to judge it by: not the caller's fault.
   case providerUnavailable(String)
+  /// More callers wait for keys than may. Not the caller's fault either, and soon over.
+  case tooManyWaiting
 }
 
 /// What is wrong with a token.
@@ -50,20 +52,28 @@ public enum TokenFault: Error, Sendable, Equatable {
     case .partyNotAuthorized:
       "The token is for other audiences too, or was issued to another client; ask for one for this service alone."
     case .issuerNotTrusted(let expected):
-      "The token is of another issuer; get one from \(expected.joined(separator: " or "))."
-    case .typeNotAccepted: "The token is of another kind; send an access token or an ID token."
+      // Of several, each caller knows their own; nobody has to know the others.
+      expected.count == 1
+        ? "The token is of another issuer; get one from \(expected[0])."
+        : "The token is not of an issuer that is accepted here; ask an administrator of this service for one."
+    case .typeNotAccepted:
+      "The token is of a kind (typ) that is not accepted here; ask an administrator of this service which is."
     case .claimMissing(let name): "The token has no usable \(name) claim."
     case .claimNotAccepted(let name):
-      "The token's claim \(name) has a value that is not accepted here; ask an administrator of this service."
-    case .misleadingClaimName:
-      "The token has a claim whose name is a look-alike of a standard one; ask the issuer to rename it."
+      "The token's claim \(name) is missing, or has a value that is not accepted here; ask an administrator of this service."
+    case .misleadingClaimName(let name):
+      "The token's claim \(name.prefix(scalars: 64)) has a name that could be taken for another's; ask the issuer to rename it."
     case .subjectNotUsable: "The token's sub claim must have 1 to 255 printable characters."
-    case .oversized: "The token is larger than 8 KiB."
-    case .keyNotFound:
-      "The token's key is not known; if the issuer has just changed its keys, try again in half a minute."
+    case .oversized, .jose(.oversizedToken):
+      "The token is too large; ask for one of at most 8 KiB, with at most 6 KiB of claims."
+    case .jose(.algorithmNotAllowed):
+      "The token is signed with an algorithm that is not accepted here; ask an administrator of this service which are."
+    // One sentence for both, so that it does not tell which keys there are.
+    case .keyNotFound, .jose(.signatureMismatch):
+      "The token's signature cannot be verified; send the token unchanged, and if its issuer has just changed its keys, try again in half a minute."
     case .alreadyUsed: "The token has provisioned a runner already; get a new one for each."
     case .jose, .payloadNotJSON, .payloadNotObject:
-      "The token is malformed or its signature is not valid; get a new one and send it unchanged."
+      "The token is malformed; get a new one and send it unchanged."
     }
   }
 }

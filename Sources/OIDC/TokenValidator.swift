@@ -23,6 +23,11 @@ public struct TokenValidator: Sendable {
     let provider: Provider
     let keySets: KeySetCache
     let claimNames: ClaimNames
+
+    func refreshKeys(failed: (_ provider: String, _ reason: String) -> Void) -> Duration {
+      do { try keySets.refreshIfDue() } catch { failed(provider.name, error.reason) }
+      return keySets.timeUntilRefresh()
+    }
   }
 
   private let issuers: [Issuer]
@@ -137,29 +142,43 @@ extension TokenValidator {
     issuers.map { ($0.provider.name, $0.keySets.checkState()) }
   }
 
-  /// Fetches the keys whose time is up, all providers one after the other, and says how long until the next one's is.
-  /// `failed` is told the provider's name and why its keys could not be fetched.
-  public func refreshKeys(
-    failed: (_ provider: String, _ reason: String) -> Void
-  ) -> Duration {
-    for issuer in issuers {
-      do { try issuer.keySets.refreshIfDue() } catch {
-        failed(issuer.provider.name, error.reason)
-      }
-    }
-    return issuers.map { $0.keySets.timeUntilRefresh() }.min() ?? .seconds(60)
+  /// The ids of the keys that each provider's tokens can be signed with, as far as they have been fetched. For admins.
+  public func keyIDs() -> [(provider: String, ids: [String])] {
+    issuers.map { ($0.provider.name, $0.keySets.keyIDs) }
   }
 
-  /// Keeps every provider's keys fresh from a thread of its own for as long as the process lives: requests never wait
-  /// for keys that are known, and a key that its provider takes away stops validating even if nobody called meanwhile.
+  /// Keeps every provider's keys fresh for as long as the process lives, each from a thread of its own, so that one that
+  /// hangs does not hold up the others: requests never wait for keys that are known, and a key that its provider takes away
+  /// stops validating even if nobody calls meanwhile.
+  ///
+  /// `failed` is told the provider's name and why its keys could not be fetched; `recovered`, when they could again.
   public func keepKeysFresh(
-    failed: @escaping @Sendable (_ provider: String, _ reason: String) -> Void
+    failed: @escaping @Sendable (_ provider: String, _ reason: String) -> Void,
+    recovered: @escaping @Sendable (_ provider: String) -> Void
   ) {
-    Thread.detachNewThread {
-      while true {
-        let pause = max(refreshKeys(failed: failed), .seconds(1))
-        Thread.sleep(forTimeInterval: Double(pause.components.seconds))
+    for issuer in issuers {
+      Thread.detachNewThread {
+        var isDown = false
+        while true {
+          let wasDown = isDown
+          isDown = false
+          let due = issuer.refreshKeys { provider, reason in
+            isDown = true
+            failed(provider, reason)
+          }
+          if wasDown, !isDown { recovered(issuer.provider.name) }
+          let pause = max(due, .seconds(1))
+          Thread.sleep(forTimeInterval: Double(pause.components.seconds))
+        }
       }
     }
   }
+
+  /// What those threads do, once for all of them. Returns how long until the next has something to do.
+  func refreshKeys(failed: (_ provider: String, _ reason: String) -> Void) -> Duration? {
+    issuers.map { $0.refreshKeys(failed: failed) }.min()
+  }
+
+  /// How many signatures are remembered as verified.
+  var rememberedSignatures: Int { verifiedSignatures.count }
 }

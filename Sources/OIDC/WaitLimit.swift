@@ -13,7 +13,7 @@ final class WaitLimit: Sendable {
     self.outer = outer
   }
 
-  /// Runs `work`, or throws `providerUnavailable` where too many wait already.
+  /// Runs `work`, or throws `tooManyWaiting`.
   func run<Result>(
     _ work: () throws(TokenRefusal) -> Result
   ) throws(TokenRefusal) -> Result {
@@ -22,7 +22,7 @@ final class WaitLimit: Sendable {
       waiting += 1
       return true
     }
-    guard isAdmitted else { throw .providerUnavailable("too many callers wait for its keys") }
+    guard isAdmitted else { throw .tooManyWaiting }
     defer { waiting.withLock { $0 -= 1 } }
     guard let outer else { return try work() }
     return try outer.run(work)

@@ -6,9 +6,11 @@ extension String {
     var escaped = UnicodeScalarView()
     for scalar in unicodeScalars {
       if scalar.isInvisible {
-        let digits = String(scalar.value, radix: 16)
-        let zeros = String(repeating: "0", count: max(0, 4 - digits.count))
-        escaped.append(contentsOf: "\\u\(zeros)\(digits)".unicodeScalars)
+        for unit in String(scalar).utf16 {
+          let digits = String(unit, radix: 16)
+          let zeros = String(repeating: "0", count: 4 - digits.count)
+          escaped.append(contentsOf: "\\u\(zeros)\(digits)".unicodeScalars)
+        }
       } else {
         escaped.append(scalar)
       }
@@ -20,8 +22,9 @@ extension String {
 extension Unicode.Scalar {
   fileprivate var isInvisible: Bool {
     switch value {
-    case 0x7F...0x9F, 0x061C, 0x200B...0x200F, 0x2028...0x202E, 0x2060...0x206F, 0xFEFF: true
-    default: false
+    case ..<0x7F: false
+    case 0x7F...0x9F, 0x2028...0x2029, 0x2800: true
+    default: properties.isDefaultIgnorableCodePoint || properties.generalCategory == .format
     }
   }
 }

@@ -26,6 +26,8 @@ public enum ServiceError: Error, Sendable, Equatable {
   case githubUnavailable(retryAfter: Int)
   case githubRateLimited(retryAfter: Int)
   case identityProviderUnavailable(retryAfter: Int)
+  /// So many callers wait for the identity provider's keys that no more may.
+  case identityProviderBusy(retryAfter: Int)
   case databaseUnavailable
   case auditUnavailable
 

@@ -6,8 +6,8 @@ public struct UsedTokenStore {
   let database: GRDB.Database
   let now: Timestamp
 
-  /// In seconds. A token may be validated just before it expires and get here later.
-  private static let grace = 3600
+  /// In seconds: a token may be validated just before it expires and get here later, and clocks may be set back.
+  private static let grace = 86_400
 
   public func contains(_ token: SingleUseToken) throws -> Bool {
     try Bool.fetchOne(

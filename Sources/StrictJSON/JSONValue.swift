@@ -93,4 +93,10 @@ extension String {
   public func hasSameUTF8(as other: String) -> Bool {
     utf8.elementsEqual(other.utf8)
   }
+
+  /// The first scalars, as many as `count`. Unlike `prefix`, which counts what readers take for characters and may let one of
+  /// any length through.
+  public func prefix(scalars count: Int) -> String {
+    String(String.UnicodeScalarView(unicodeScalars.prefix(count)))
+  }
 }

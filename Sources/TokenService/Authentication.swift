@@ -1,8 +1,8 @@
 import FastCGI
 import Foundation
 import Logging
-import OIDC
-import Runners
+public import OIDC
+public import Runners
 
 /// Finds out who is calling.
 struct Authenticator: Sendable {
@@ -19,7 +19,8 @@ struct Authenticator: Sendable {
     if let tokenValidator {
       let claims = try claims(of: parameters, tokenValidator, &context)
       principal = settings.principal(for: claims)
-      context.singleUseToken = settings.singleUseToken(claims)
+      context.tokenID = claims.tokenID
+      context.singleUseToken = try settings.singleUseToken(claims)
     } else {
       principal = try developmentPrincipal(parameters)
     }
@@ -31,10 +32,8 @@ struct Authenticator: Sendable {
     of parameters: Parameters, _ tokenValidator: TokenValidator, _ context: inout RequestContext
   ) throws -> Claims {
     guard let token = Self.bearerToken(in: parameters) else { throw ServiceError.unauthenticated }
-    do { return try tokenValidator.validate(token, now: now()) } catch {
-      context.refusedToken = TokenFacts(reading: token)
-      throw error
-    }
+    context.bearerToken = token
+    return try tokenValidator.validate(token, now: now())
   }
 
   /// The token of `Authorization: Bearer` (RFC 6750 section 2.1), given once, in the header's own alphabet. Nowhere else
@@ -60,8 +59,10 @@ struct Authenticator: Sendable {
 }
 
 extension Settings {
-  fileprivate func singleUseToken(_ claims: Claims) -> SingleUseToken? {
-    guard hasSingleUseTokens, let id = claims.tokenID else { return nil }
+  /// The token of these claims where tokens are good for one runner only, else nil. Throws where it has no id.
+  public func singleUseToken(_ claims: Claims) throws(TokenRefusal) -> SingleUseToken? {
+    guard hasSingleUseTokens else { return nil }
+    guard let id = claims.tokenID else { throw .invalid(.claimMissing("jti")) }
     return SingleUseToken(
       issuer: claims.issuer, id: id,
       refusedFrom: Timestamp(Date(timeIntervalSince1970: claims.refusedFrom)))
@@ -73,7 +74,8 @@ extension TokenFacts {
   var metadata: Logger.Metadata {
     let facts = [
       "token_alg": algorithm, "token_kid": keyID, "token_typ": type, "token_iss": issuer,
-      "token_sub": subject, "token_jti": tokenID, "token_sha256": sha256,
+      "token_sub": subject, "token_jti": tokenID, "token_aud": audience, "token_exp": expiry,
+      "token_sha256": sha256,
     ]
     return facts.compactMapValues { $0.map { "\($0)" } }
   }

@@ -33,19 +33,23 @@ extension Settings {
     guard let name = claim == "sub" ? claims.subject : claims.text(claim),
       claim != "email" || claims.all["email_verified"]?.bool == true,
       (1...255).contains(name.utf8.count), Self.isLegible(name),
-      !marks.contains(where: { name.utf8.starts(with: $0.utf8) })
+      !marks.contains(where: { name.lowercased().utf8.starts(with: $0.utf8) })
     else { return nil }
     return name
   }
 
-  /// What no name may begin with.
+  /// What no name may begin with, in whatever case: people would take it for a mark. The first provider's name is one too,
+  /// for the day when it is first no more.
   private var marks: [String] {
-    (["sub", "cli"] + identityProviders.dropFirst().map(\.name)).map { $0 + ":" }
+    (["sub", "cli"] + identityProviders.map(\.name)).map { $0 + ":" }
   }
 
   private func isFirst(_ provider: Provider) -> Bool {
     identityProviders.first?.issuer.hasSameUTF8(as: provider.issuer) == true
   }
+
+  /// A letter without ink.
+  private static let blankBraille: Unicode.Scalar = "\u{2800}"
 
   /// Whether people can tell the text from others by looking: nothing in it is invisible or turns its direction.
   private static func isLegible(_ text: String) -> Bool {
@@ -53,6 +57,9 @@ extension Settings {
       .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .unassigned,
     ]
     return text.trimmingCharacters(in: .whitespaces) == text
-      && !text.unicodeScalars.contains { misleading.contains($0.properties.generalCategory) }
+      && !text.unicodeScalars.contains { scalar in
+        misleading.contains(scalar.properties.generalCategory)
+          || scalar.properties.isDefaultIgnorableCodePoint || scalar == blankBraille
+      }
   }
 }

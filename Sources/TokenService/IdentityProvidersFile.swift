@@ -32,14 +32,18 @@ struct IdentityProvidersFile {
   }
 
   private func content() throws(Fault) -> [JSONValue] {
-    // Whoever can write it decides who gets in.
-    let attributes = try? FileManager.default.attributesOfItem(atPath: path)
-    let mode = (attributes?[.posixPermissions] as? NSNumber)?.intValue ?? 0
-    guard mode & 0o002 == 0 else {
+    let target = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+    guard let attributes = try? FileManager.default.attributesOfItem(atPath: target) else {
+      throw Fault(reason: "there is no file \(path), or this user may not see it")
+    }
+    guard attributes[.type] as? FileAttributeType == .typeRegular else {
+      throw Fault(reason: "\(path) is not a file")
+    }
+    guard !WritableByAnybody.isFile(path) else {
       throw Fault(reason: "\(path) can be changed by anybody; run chmod o-w \(path)")
     }
     guard let data = FileManager.default.contents(atPath: path) else {
-      throw Fault(reason: "\(path) cannot be read")
+      throw Fault(reason: "\(path) cannot be read by this user")
     }
     let json: JSONValue
     do { json = try JSONValue(parsing: Array(data)) } catch {

@@ -83,6 +83,11 @@ struct Problem {
           503, "IDENTITY_PROVIDER_UNAVAILABLE",
           "The identity provider's keys cannot be fetched, so no token can be checked; try again later.",
           retryAfter: seconds)
+      case .identityProviderBusy(let seconds):
+        Problem(
+          503, "IDENTITY_PROVIDER_UNAVAILABLE",
+          "Many callers wait for the identity provider's keys; try again in a few seconds.",
+          retryAfter: seconds)
       case .databaseUnavailable:
         Problem(
           503, "DATABASE_UNAVAILABLE", "The service cannot store anything; try again later.",

@@ -131,6 +131,9 @@ struct ProviderReader {
     do { try CertificateBundle.check(path: path) } catch {
       fail("ca_bundle", error.reason)
     }
+    if WritableByAnybody.isFile(path) {
+      fail("ca_bundle", "\(path) can be changed by anybody; run chmod o-w \(path)")
+    }
     return path
   }
 

@@ -21,11 +21,12 @@ extension Service {
   ) throws -> Response {
     let wanted = try ProvisionRequest(parsing: try JSONBody.object(of: request))
     try authorize(wanted, caller, context)
+    try refuseUsedToken(wanted, context)
     do { try lookAtHolder(of: wanted.name, caller, context) } catch {
       try audited { _, record in
         try record(
           .provisionFailed(
-            ServiceError(error), name: wanted.name.text, labels: wanted.labels, context.actor))
+            ServiceError(error), name: wanted.name.text, labels: wanted.labels, context))
       }
       throw error
     }
@@ -52,9 +53,23 @@ extension Service {
     let error = ServiceError(reasons, labels: wanted.labels)
     try audited { _, record in
       try record(
-        .provisionFailed(error, name: wanted.name.text, labels: wanted.labels, context.actor))
+        .provisionFailed(error, name: wanted.name.text, labels: wanted.labels, context))
     }
     throw error
+  }
+
+  /// Before anybody else is asked on the strength of a token that has had its runner. `reserve` asks again.
+  private func refuseUsedToken(_ wanted: ProvisionRequest, _ context: RequestContext) throws {
+    guard let token = context.singleUseToken,
+      try database.read({ try $0.usedTokens.contains(token) })
+    else { return }
+    let refusal = TokenRefusal.invalid(.alreadyUsed)
+    try audited { _, record in
+      try record(
+        .provisionFailed(
+          ServiceError(refusal), name: wanted.name.text, labels: wanted.labels, context))
+    }
+    throw refusal
   }
 
   // MARK: - Reserve
@@ -79,7 +94,7 @@ extension Service {
   private func reserve(
     _ wanted: ProvisionRequest, _ caller: Principal, _ context: RequestContext
   ) throws -> Runner {
-    var outcome: Result<Runner, ServiceError>?
+    var outcome: Result<Runner, any Error>?
     do {
       try audited { transaction, record in
         switch try freeName(wanted.name, transaction, record, context) {
@@ -87,7 +102,7 @@ extension Service {
           outcome = .failure(refusal)
           try record(
             .provisionFailed(
-              refusal, name: wanted.name.text, labels: wanted.labels, context.actor))
+              ServiceError(refusal), name: wanted.name.text, labels: wanted.labels, context))
         case .success(let name):
           let runner = reservation(of: name, wanted, caller, at: transaction.now)
           if let token = context.singleUseToken { try transaction.usedTokens.insert(token) }
@@ -95,7 +110,7 @@ extension Service {
           try record(
             AuditEvent(
               .provisionRequested, actor: context.actor, runnerID: runner.id,
-              runnerName: runner.name.description, data: runner.auditData))
+              runnerName: runner.name.description, data: runner.auditData(context)))
           outcome = .success(runner)
         }
       }
@@ -125,9 +140,9 @@ extension Service {
   private func freeName(
     _ name: ProvisionRequest.Name, _ transaction: Transaction,
     _ record: (AuditEvent) throws -> Void, _ context: RequestContext
-  ) throws -> Result<RunnerName, ServiceError> {
+  ) throws -> Result<RunnerName, any Error> {
     if let token = context.singleUseToken, try transaction.usedTokens.contains(token) {
-      return .failure(ServiceError(TokenRefusal.invalid(.alreadyUsed)))
+      return .failure(TokenRefusal.invalid(.alreadyUsed))
     }
     let candidates: [RunnerName]
     switch name {
@@ -137,7 +152,7 @@ extension Service {
       candidates = (0..<8).compactMap { _ in prefix.makeName(using: &generator) }
     }
     let free = try candidates.first { try isFree($0, transaction, record, context) }
-    return free.map { .success($0) } ?? .failure(.runnerNameConflict)
+    return free.map { .success($0) } ?? .failure(ServiceError.runnerNameConflict)
   }
 
   /// A reservation whose worker ended before it issued anything does not stand in the way for longer than its deadline.
@@ -181,7 +196,7 @@ extension Service {
         id: runner.id, credentialSHA256: fingerprint, expiresAt: expiresAt, now: transaction.now)
       // The reservation ran out while GitHub, or the way to the database, took its time.
       guard isIssued else { throw ServiceError.githubUnavailable(retryAfter: 1) }
-      var data = runner.auditData
+      var data = runner.auditData(context)
       data["credential_sha256"] = .text(fingerprint)
       data["expires_at"] = .text(expiresAt.description)
       try record(
@@ -204,8 +219,8 @@ extension Service {
         if let token = context.singleUseToken { try transaction.usedTokens.remove(token) }
         try record(
           .provisionFailed(
-            ServiceError(error), name: runner.name.description, labels: runner.labels,
-            context.actor, runnerID: runner.id))
+            ServiceError(error), name: runner.name.description, labels: runner.labels, context,
+            runnerID: runner.id))
       }
     } catch let releaseError {
       logger.error(
@@ -256,26 +271,30 @@ extension ServiceError {
 }
 
 extension Runner {
-  /// What was granted.
-  fileprivate var auditData: [String: AuditEvent.Value] {
-    [
+  /// What was granted, and on which token.
+  fileprivate func auditData(_ context: RequestContext) -> [String: AuditEvent.Value] {
+    var data: [String: AuditEvent.Value] = [
       "labels": .texts(labels.map(\.description)),
       "runner_group_id": .number(runnerGroupID),
       "ephemeral": .flag(ephemeral),
       "provisioning": .text(provisioning.rawValue),
     ]
+    data["jti"] = context.tokenID.map { .text($0) }
+    return data
   }
 }
 
 extension AuditEvent {
   fileprivate static func provisionFailed(
-    _ error: ServiceError, name: String, labels: [Label], _ actor: Actor, runnerID: String? = nil
+    _ error: ServiceError, name: String, labels: [Label], _ context: RequestContext,
+    runnerID: String? = nil
   ) -> AuditEvent {
     let problem = Problem(error)
+    var data: [String: Value] = ["labels": .texts(labels.map(\.description))]
+    data["jti"] = context.tokenID.map { .text($0) }
     return AuditEvent(
       .provisionFailed, success: false, errorCode: problem.code, errorMessage: problem.detail,
-      actor: actor, runnerID: runnerID, runnerName: name,
-      data: ["labels": .texts(labels.map(\.description))])
+      actor: context.actor, runnerID: runnerID, runnerName: name, data: data)
   }
 
   /// A runner that went from one state to another.

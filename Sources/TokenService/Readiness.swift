@@ -55,6 +55,8 @@ final class Readiness: Sendable {
   private let tokenValidator: TokenValidator?
   private let logger: Logger
   private let state = Locked(State())
+  /// The causes of what failed in the last look, so that the log has each once.
+  private let causes = Locked<[String: String]>([:])
 
   private struct State {
     var last: (report: Report, at: ContinuousClock.Instant)?
@@ -97,22 +99,38 @@ final class Readiness: Sendable {
 
   private func look(now: Timestamp) -> Report {
     var outcomes: [String: Outcome] = [:]
+    var causes: [String: String] = [:]
     for check in checks {
       do {
         try check.run()
         outcomes[check.name] = .ok
       } catch {
         outcomes[check.name] = .failed
-        warn(check.name, "\(error)")
+        causes[check.name] = "\(error)"
       }
     }
-    outcomes.merge(keyOutcomes()) { $1 }
+    outcomes.merge(keyOutcomes(&causes)) { $1 }
+    log(causes)
     return Report(checks: outcomes, timestamp: now)
+  }
+
+  /// Anybody may read the report; the causes are for the admin.
+  private func log(_ causes: [String: String]) {
+    let former = self.causes.withLock { known in
+      defer { known = causes }
+      return known
+    }
+    for (check, cause) in causes where former[check] == nil {
+      logger.error("a check failed", metadata: ["check": "\(check)", "cause": "\(cause)"])
+    }
+    for check in former.keys where causes[check] == nil {
+      logger.info("a check is passed again", metadata: ["check": "\(check)"])
+    }
   }
 
   /// The service is ready with the first provider's keys alone: the others' callers are told to come back, and everybody
   /// else is served.
-  private func keyOutcomes() -> [String: Outcome] {
+  private func keyOutcomes(_ causes: inout [String: String]) -> [String: Outcome] {
     var outcomes: [String: Outcome] = [:]
     for (index, (provider, state)) in (tokenValidator?.keyStates() ?? []).enumerated() {
       let name = index == 0 ? "oidc_keys" : "oidc_keys_\(provider)"
@@ -121,17 +139,12 @@ final class Readiness: Sendable {
         outcomes[name] = .ok
       case .stale(let reason):
         outcomes[name] = .stale
-        warn(name, reason)
+        causes[name] = reason
       case .missing(let reason):
         outcomes[name] = index == 0 ? .failed : .degraded
-        warn(name, reason)
+        causes[name] = reason
       }
     }
     return outcomes
-  }
-
-  /// Anybody may read the report; the cause is for the admin.
-  private func warn(_ check: String, _ cause: String) {
-    logger.error("a check failed", metadata: ["check": "\(check)", "cause": "\(cause)"])
   }
 }

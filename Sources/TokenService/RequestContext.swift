@@ -1,7 +1,7 @@
 import FastCGI
 import Foundation
-import OIDC
 import Runners
+import StrictJSON
 
 /// What belongs to a request beside its content: where it comes from, and what has been found out about it so far.
 struct RequestContext {
@@ -18,8 +18,10 @@ struct RequestContext {
   var principal: Principal?
   /// The caller's token, where tokens are good for one runner only.
   var singleUseToken: SingleUseToken?
-  /// What a refused token says of itself, for the log.
-  var refusedToken: TokenFacts?
+  /// `jti` of the caller's token.
+  var tokenID: String?
+  /// What the caller sent, for `TokenFacts` where it is refused. Never shown.
+  var bearerToken: String?
   var error: ServiceError?
   /// What lies behind `error`, for the log.
   var cause: String?
@@ -32,7 +34,7 @@ struct RequestContext {
       ?? UUID().uuidString.lowercased()
     method = parameters.method
     remoteAddress = parameters["REMOTE_ADDR"] ?? ""
-    userAgent = parameters["HTTP_USER_AGENT"].map { String($0.prefix(256)) }
+    userAgent = parameters["HTTP_USER_AGENT"].map { $0.prefix(scalars: 256) }
   }
 
   /// The web server's own ids are hex digits. Anything longer or stranger did not come from it.

@@ -5,6 +5,7 @@ public import Logging
 public import OIDC
 import Runners
 public import Storage
+import StrictJSON
 
 /// The application: takes a request, answers it. One value serves all threads of a worker.
 public struct Service: RequestHandler {
@@ -103,7 +104,7 @@ public struct Service: RequestHandler {
     let serviceError = ServiceError(error)
     context.error = serviceError
     // What lies behind it; a service error's code says it all. It may quote what a caller sent.
-    if !(error is ServiceError) { context.cause = String(String(describing: error).prefix(500)) }
+    if !(error is ServiceError) { context.cause = String(describing: error).prefix(scalars: 500) }
     return Problem(serviceError).response(requestID: context.requestID)
   }
 
@@ -136,9 +137,18 @@ public struct Service: RequestHandler {
     if let identity = context.principal?.identity { metadata["identity"] = "\(identity)" }
     if let error = context.error { metadata["error_code"] = "\(Problem(error).code)" }
     if let cause = context.cause { metadata["cause"] = "\(cause)" }
-    if let token = context.refusedToken { metadata.merge(token.metadata) { $1 } }
-    logger.log(
-      level: response.status >= 500 ? .error : .info, "request", metadata: metadata)
+    if case .invalidToken = context.error, let token = context.bearerToken {
+      metadata.merge(TokenFacts(reading: token).metadata) { $1 }
+    }
+    logger.log(level: level(response, context), "request", metadata: metadata)
+  }
+
+  /// Anybody can cause an answer about the identity provider while it is down, and that it is down is said elsewhere.
+  private func level(_ response: Response, _ context: RequestContext) -> Logger.Level {
+    switch context.error {
+    case .identityProviderUnavailable, .identityProviderBusy: .info
+    default: response.status >= 500 ? .error : .info
+    }
   }
 }
 

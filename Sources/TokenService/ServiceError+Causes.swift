@@ -19,6 +19,7 @@ extension ServiceError {
     switch refusal {
     case .invalid(let fault): self = .invalidToken(description: fault.description)
     case .providerUnavailable: self = .identityProviderUnavailable(retryAfter: 5)
+    case .tooManyWaiting: self = .identityProviderBusy(retryAfter: 1)
     }
   }
 

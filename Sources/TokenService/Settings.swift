@@ -5,7 +5,9 @@ public import Runners
 /// The configuration of the service, read once and complete: no part of the program looks at the environment.
 public struct Settings: Sendable {
   public var github: GitHubSettings
-  /// Whose tokens are accepted. Empty where authentication is disabled, which is for development only.
+  /// Whether callers have to prove who they are. Without is for development only.
+  public var isAuthenticationEnabled: Bool
+  /// Whose tokens are accepted.
   public var identityProviders: [Provider]
   /// Whether a token is good for one runner only.
   public var hasSingleUseTokens: Bool
@@ -40,8 +42,6 @@ public struct Settings: Sendable {
     case debug, info, warning, error
   }
 
-  var isAuthenticationEnabled: Bool { !identityProviders.isEmpty }
-
   var organization: String { github.organization }
 
   /// What `config.sh` wants as `--url`.
@@ -55,7 +55,7 @@ public struct Settings: Sendable {
       ]
     }
     var warnings = identityProviders.filter(\.isOpenToStrangers).map { provider in
-      "provider \(provider.name): anybody can get a token of \(provider.issuer) for any audience; name your organization in required_claims"
+      "anybody can get a token of \(provider.issuer) for any audience; name your organization in required_claims (see OIDC_PROVIDERS_FILE)"
     }
     if defaultLabelPolicy == .allow {
       warnings.append(
@@ -67,13 +67,23 @@ public struct Settings: Sendable {
 }
 
 extension Provider {
-  /// Issuers that serve the whole world, where the caller names the audience.
-  private static let publicIssuers: Set = [
-    "https://token.actions.githubusercontent.com", "https://gitlab.com",
-    "https://accounts.google.com", "https://agent.buildkite.com", "https://app.terraform.io",
+  /// Issuers that serve the whole world and let the caller name the audience, each with the claims that say whose caller
+  /// it is.
+  private static let publicIssuers: [String: Set<String>] = [
+    "https://token.actions.githubusercontent.com": [
+      "repository_owner_id", "repository_owner", "repository_id", "repository", "enterprise_id",
+      "enterprise", "sub",
+    ],
+    "https://gitlab.com": ["namespace_id", "namespace_path", "project_id", "project_path", "sub"],
+    "https://accounts.google.com": ["hd", "email", "sub"],
+    "https://agent.buildkite.com": ["organization_id", "organization_slug", "sub"],
+    "https://app.terraform.io": [
+      "terraform_organization_id", "terraform_organization_name", "sub",
+    ],
   ]
 
   fileprivate var isOpenToStrangers: Bool {
-    Self.publicIssuers.contains(issuer) && requiredClaims.isEmpty
+    guard let owners = Self.publicIssuers[issuer] else { return false }
+    return !requiredClaims.contains { owners.contains($0.claim.description) }
   }
 }

@@ -3,9 +3,8 @@ import OIDC
 import StrictJSON
 
 extension SettingsReader {
-  /// Those of the file, or the one of the variables. None where authentication is disabled.
+  /// Those of the file, or the one of the variables.
   mutating func identityProviders() -> [Provider] {
-    guard flag("ENABLE_OIDC_AUTH", default: true) else { return [] }
     let given = Self.providerVariables.filter { value($0.name) != nil }
     guard let path = value("OIDC_PROVIDERS_FILE") else { return identityProvider() }
     for variable in given {

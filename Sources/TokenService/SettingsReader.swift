@@ -25,7 +25,8 @@ extension Settings {
   public init(reading config: ConfigReader) throws(SettingsError) {
     var reader = SettingsReader(config: config)
     let github = reader.github()
-    let providers = reader.identityProviders()
+    let isAuthenticationEnabled = reader.flag("ENABLE_OIDC_AUTH", default: true)
+    let providers = isAuthenticationEnabled ? reader.identityProviders() : []
     let hasSingleUseTokens = reader.flag("OIDC_SINGLE_USE_TOKENS", default: false)
     let adminRule = AdminRule(
       identities: reader.list("ADMIN_IDENTITIES"),
@@ -40,7 +41,8 @@ extension Settings {
     let logLevel = reader.choice("LOG_LEVEL", default: LogLevel.info)
     guard reader.faults.isEmpty, let github else { throw SettingsError(faults: reader.faults) }
     self.init(
-      github: github, identityProviders: providers, hasSingleUseTokens: hasSingleUseTokens,
+      github: github, isAuthenticationEnabled: isAuthenticationEnabled,
+      identityProviders: providers, hasSingleUseTokens: hasSingleUseTokens,
       adminRule: adminRule, defaultLabelPolicy: policy, defaultRunnerGroupID: groupID,
       databasePath: databasePath, auditLogPath: auditLogPath, workerThreads: Int(threads),
       logLevel: logLevel)

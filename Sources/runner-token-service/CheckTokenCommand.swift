@@ -4,6 +4,7 @@ import Glibc
 import HTTPClient
 import OIDC
 import Runners
+import Storage
 import TokenService
 
 /// `check-token`: why a token is refused, check by check.
@@ -16,7 +17,8 @@ struct CheckTokenCommand: ParsableCommand {
       a worker goes through and fetches the provider's keys as a worker does; changes nothing, and does not use up \
       a token that is good for one runner only.
 
-      Ends with status 0 if the token would be accepted and 1 if not.
+      Ends with status 0 if the token would be accepted, 1 if not or if the provider's keys cannot be fetched, 64 if \
+      there is no token or no such provider, 78 if the configuration cannot be used.
 
       Example:
         runner-token-service check-token --env-file service.env < token
@@ -49,9 +51,32 @@ struct CheckTokenCommand: ParsableCommand {
       if let failed = open.first { print("FAILED  \(failed.rawValue)") }
       for check in open.dropFirst() { print("-       \(check.rawValue)") }
       print("\n\(Self.explanation(of: error))")
+      if open.first == .key {
+        for (provider, ids) in validator.keyIDs() where !ids.isEmpty {
+          print(
+            "Keys of \(provider) that can be used: \(Self.visible(ids.joined(separator: ", ")))")
+        }
+      }
+      throw ExitCode.failure
+    }
+    if settings.hasSingleUseTokens, try Self.hasBeenUsed(claims, settings) {
+      print("\n\(Self.explanation(of: .invalid(.alreadyUsed)))")
       throw ExitCode.failure
     }
     Self.printAcceptance(claims, settings.principal(for: claims))
+  }
+
+  private static func hasBeenUsed(_ claims: Claims, _ settings: Settings) throws -> Bool {
+    guard let token = try settings.singleUseToken(claims) else { return false }
+    do {
+      let database = try Database(path: settings.databasePath) { Timestamp(Date()) }
+      let isUsed = try database.read { try $0.usedTokens.contains(token) }
+      print(isUsed ? "FAILED  not used before" : "ok      not used before")
+      return isUsed
+    } catch let error as StorageError {
+      print("-       not used before (\(error))")
+      return false
+    }
   }
 
   private func selected(in settings: Settings) throws -> Provider? {
@@ -67,16 +92,22 @@ struct CheckTokenCommand: ParsableCommand {
 
   // MARK: - Input
 
-  /// With or without `Bearer ` before it and white space around it.
+  /// With or without `Authorization: Bearer` before it and white space around it.
   private static func readToken() throws -> String {
     if isatty(STDIN_FILENO) == 1 {
-      Diagnostic.print("Paste the token, press Return, then Ctrl-D:")
+      // The terminal cuts a line off there.
+      Diagnostic.print(
+        "Paste the token, press Return, then Ctrl-D. One of over 4095 bytes has to come from a file."
+      )
     }
     // Far more than a token may have, so that an input without end ends.
-    let data = try FileHandle.standardInput.read(upToCount: 1 << 20) ?? Data()
-    var text = String(decoding: data, as: UTF8.self)
-      .trimmingCharacters(in: .whitespacesAndNewlines)
-    if text.lowercased().hasPrefix("bearer ") { text = String(text.dropFirst(7)) }
+    let data = try? FileHandle.standardInput.read(upToCount: 1 << 20)
+    var text = String(decoding: data ?? Data(), as: UTF8.self)
+    for prefix in ["", "authorization:", "bearer "] {
+      text = text.trimmingCharacters(in: .whitespacesAndNewlines)
+      if text.lowercased().hasPrefix(prefix) { text = String(text.dropFirst(prefix.count)) }
+    }
+    text = text.trimmingCharacters(in: .whitespacesAndNewlines)
     guard !text.isEmpty else {
       Diagnostic.print("There is no token on standard input.")
       throw ExitCode.usage
@@ -117,6 +148,8 @@ struct CheckTokenCommand: ParsableCommand {
       The token is refused (401). The caller is told: \(fault.description)
       In full: \(visible(String(describing: fault)))
       """
+    case .tooManyWaiting:
+      "Too many callers wait for the provider's keys, and callers get 503."
     case .providerUnavailable(let reason):
       "The provider's keys cannot be fetched, and callers get 503: \(visible(reason))"
     }

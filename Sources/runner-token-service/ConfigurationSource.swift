@@ -13,8 +13,20 @@ struct ConfigurationSource {
     let description: String
   }
 
+  /// The names of the variables that the file and the environment set.
+  func names() -> [String] {
+    let file = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
+    let inFile = file.split(whereSeparator: \.isNewline).compactMap { line in
+      line.split(separator: "=", maxSplits: 1).first.map {
+        $0.trimmingCharacters(in: .whitespaces)
+      }
+    }
+    return inFile + ProcessInfo.processInfo.environment.keys.sorted()
+  }
+
+  private var path: String { envFile ?? ".env" }
+
   func reader() throws -> ConfigReader {
-    let path = envFile ?? ".env"
     let outcome = Outcome()
     let isDone = DispatchSemaphore(value: 0)
     // The library reads files asynchronously; the program begins with one thread and wants to go on with the answer.

@@ -36,8 +36,13 @@ struct ConfigurationOptions: ParsableArguments {
 
   /// The configuration. Prints every fault and ends with status 78 if there is one.
   func settings() throws -> Settings {
+    let source = ConfigurationSource(envFile: envFile)
     do {
-      return try Settings(reading: try ConfigurationSource(envFile: envFile).reader())
+      let settings = try Settings(reading: try source.reader())
+      for name in Settings.unknownVariables(among: source.names()) {
+        Diagnostic.print("Warning: \(name) is not a variable of this service")
+      }
+      return settings
     } catch {
       Diagnostic.print("The configuration cannot be used:\n\(error)")
       throw ExitCode.configuration

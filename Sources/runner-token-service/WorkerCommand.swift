@@ -86,6 +86,10 @@ struct WorkerCommand: ParsableCommand {
       logger.warning(
         "the keys of an identity provider cannot be fetched",
         metadata: ["provider": "\(provider)", "cause": "\(reason)"])
+    } recovered: { provider in
+      logger.info(
+        "the keys of an identity provider are fetched again",
+        metadata: ["provider": "\(provider)"])
     }
     return Service(
       settings: settings, tokenValidator: tokenValidator,

@@ -17,6 +17,15 @@ import Testing
     let other = try cluster.token("alice", #"{"sub":"alice","jti":"t-2"}"#)
     let answer = try cluster.post(provisionPath, #"{"runner_name":"ci-2"}"#, token: other)
     #expect(answer.status == 201)
+    // And check-token says why.
+    let used = try cluster.command(["check-token"], input: other)
+    #expect(used.status == 1)
+    #expect(used.text.contains("FAILED  not used before"))
+    #expect(used.text.contains("get a new one for each"))
+    let unused = try cluster.token("alice", #"{"sub":"alice","jti":"t-3"}"#)
+    let outcome = try cluster.command(["check-token"], input: unused)
+    #expect(outcome.status == 0)
+    #expect(outcome.text.contains("ok      not used before"))
   }
 
   @Test func `check-token goes through the checks of a token that is accepted`() throws {

@@ -2,11 +2,12 @@ import Concurrency
 import Foundation
 import HTTPClient
 import JOSE
-import OIDC
 import Patterns
 import StrictJSON
 import TestSupport
 import Testing
+
+@testable import OIDC
 
 @Suite struct ProvidersTests {
   let clock = FakeClock()
@@ -148,5 +149,58 @@ import Testing
         "https://machines.example/.well-known/openid-configuration": "/etc/machines.pem",
         "https://machines.example/jwks": "/etc/machines.pem",
       ])
+  }
+
+  // MARK: - Limits on waiting
+
+  @Test func `one provider that hangs leaves places for the others' callers`() throws {
+    let isFetching = DispatchSemaphore(value: 0)
+    let mayAnswer = DispatchSemaphore(value: 0)
+    let (people, machines) = (people, machines)
+    let http = HTTPClient { request throws(HTTPClientError) in
+      guard request.url.hasPrefix(machines.issuer) else { return try people.http.send(request) }
+      isFetching.signal()
+      mayAnswer.wait()
+      throw .timedOut
+    }
+    var options = TokenValidator.Options()
+    options.maximumWaiters = 2
+    let validator = try TokenValidator(
+      providers: terms, http: http, options: options, uptime: clock.uptime)
+    let now = clock.date
+    let machine = try machineToken()
+    let isDone = DispatchSemaphore(value: 0)
+    Thread.detachNewThread {
+      _ = try? validator.validate(machine, now: now)
+      isDone.signal()
+    }
+    isFetching.wait()
+    // The share of this provider is taken: this call would hang if it waited.
+    #expect(performing: { try validator.validate(machine, now: now) }, throws: isTooManyWaiting)
+    // Nobody has the other provider's keys yet, and there is a place left to wait for them.
+    _ = try validator.validate(people.token(at: now), now: now)
+    mayAnswer.signal()
+    isDone.wait()
+  }
+
+  @Test func `every provider's keys are kept fresh, each by a thread of its own`() throws {
+    let hasFetched = DispatchSemaphore(value: 0)
+    let (people, machines) = (people, machines)
+    let http = HTTPClient { request throws(HTTPClientError) in
+      // The first hangs, and the second's keys are fetched all the same.
+      if request.url.hasPrefix(people.issuer) { DispatchSemaphore(value: 0).wait() }
+      if request.url.hasSuffix("/jwks") { hasFetched.signal() }
+      return try machines.http.send(request)
+    }
+    let validator = try TokenValidator(providers: terms, http: http, uptime: clock.uptime)
+    validator.keepKeysFresh { _, _ in
+    } recovered: { _ in
+    }
+    #expect(hasFetched.wait(timeout: .now() + 60) == .success)
+  }
+
+  private func isTooManyWaiting(_ error: any Error) -> Bool {
+    guard case TokenRefusal.tooManyWaiting = error else { return false }
+    return true
   }
 }

@@ -73,6 +73,15 @@ import Testing
       ], http: provider.http, uptime: clock.uptime)
   }
 
+  @Test func `a token whose signature was verified is remembered, and no other`() throws {
+    let token = try provider.token(at: clock.date)
+    let forged = String(token.dropLast(8)) + "AAAAAAAA"
+    #expect(throws: TokenRefusal.self) { try validator.validate(forged, now: clock.date) }
+    #expect(validator.rememberedSignatures == 0)
+    for _ in 0..<2 { _ = try validator.validate(token, now: clock.date) }
+    #expect(validator.rememberedSignatures == 1)
+  }
+
   @Test func `a token that was verified expires all the same`() throws {
     let token = try provider.token(
       at: clock.date, claims: ["exp": "\(Int(clock.date.timeIntervalSince1970) - 50)"])

@@ -12,6 +12,11 @@ public enum SharedData {
     return repository.deletingLastPathComponent().appending(path: "shared")
   }
 
+  /// Whether whoever runs the tests knows the data to be there, so that not finding it is a failure.
+  public static var isRequired: Bool {
+    ProcessInfo.processInfo.environment["RTS_REQUIRE_SHARED_DATA"] == "1"
+  }
+
   /// The folder `data/<name>`, or nil where it does not exist.
   public static func folder(_ name: String) -> URL? {
     let folder = root.appending(path: "data").appending(path: name)

@@ -14,6 +14,8 @@ public final class FakeIdentityProvider: Sendable {
     var metadata: HTTPResponse?
     var failure: HTTPClientError?
     var cacheControl: String?
+    var age: String?
+    var onKeySet: (@Sendable () -> Void)?
   }
 
   /// `iss` of its tokens.
@@ -67,8 +69,17 @@ public final class FakeIdentityProvider: Sendable {
     state.withLock { $0.metadata = metadata }
   }
 
-  public func setCacheControl(_ value: String?) {
-    state.withLock { $0.cacheControl = value }
+  /// What the key set is sent with: `Cache-Control` and `Age`.
+  public func setCacheControl(_ value: String?, age: String? = nil) {
+    state.withLock {
+      $0.cacheControl = value
+      $0.age = age
+    }
+  }
+
+  /// Runs once: when the next key set has been made and before it is sent.
+  public func onKeySet(_ run: @escaping @Sendable () -> Void) {
+    state.withLock { $0.onKeySet = run }
   }
 
   /// How often the key set was fetched.
@@ -81,17 +92,22 @@ public final class FakeIdentityProvider: Sendable {
 
   public var http: HTTPClient {
     HTTPClient { [self] request throws(HTTPClientError) in
-      let (failure, answer, cacheControl) = state.withLock { state in
+      let (failure, answer) = state.withLock { state in
         state.requests.append(request.url)
-        return (state.failure, state.answer, state.cacheControl)
+        return (state.failure, state.answer)
       }
       if let failure { throw failure }
       guard request.url.hasSuffix("/jwks") else {
         return state.withLock(\.metadata) ?? metadata
       }
       if let answer { return answer }
-      let headers = cacheControl.map { [(name: "cache-control", value: $0)] } ?? []
-      return HTTPResponse(status: 200, headers: headers, body: keySet)
+      let response = HTTPResponse(status: 200, headers: keySetHeaders, body: keySet)
+      let hook = state.withLock { state in
+        defer { state.onKeySet = nil }
+        return state.onKeySet
+      }
+      hook?()
+      return response
     }
   }
 
@@ -102,6 +118,13 @@ public final class FakeIdentityProvider: Sendable {
         throw .cannotConnect("no provider at \(request.url)")
       }
       return try provider.http.send(request)
+    }
+  }
+
+  private var keySetHeaders: [(name: String, value: String)] {
+    let (cacheControl, age) = state.withLock { ($0.cacheControl, $0.age) }
+    return [("cache-control", cacheControl), ("age", age)].compactMap { name, value in
+      value.map { (name, $0) }
     }
   }
 

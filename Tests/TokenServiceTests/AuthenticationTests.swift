@@ -36,6 +36,10 @@ import Testing
     (#"{"sub":"x","email":"sub:y","email_verified":true}"#, "sub:x"),
     (#"{"sub":"x","email":" ","email_verified":true}"#, "sub:x"),
     (#"{"sub":"x","email":"\u202eevil@b.c","email_verified":true}"#, "sub:x"),
+    (#"{"sub":"x","email":"a@b.c\u3164","email_verified":true}"#, "sub:x"),
+    (#"{"sub":"x","email":"a@b.c\ufe0f","email_verified":true}"#, "sub:x"),
+    (#"{"sub":"x","email":"a@b.c\u2800","email_verified":true}"#, "sub:x"),
+    (#"{"sub":"x","email":"\u00e9@b.c","email_verified":true}"#, "\u{E9}@b.c"),
   ])
   func `an address counts as the identity only when it is verified`(
     claims: String, identity: String
@@ -160,7 +164,9 @@ import Testing
     #expect(try me(world, #"{"sub":"x"}"#)["identity"] == .string("sub:x"))
   }
 
-  @Test(arguments: ["machines:acme/tools", "sub:x", "cli:root"])
+  @Test(arguments: [
+    "machines:acme/tools", "sub:x", "cli:root", "Machines:acme/tools", "SUB:x", "default:x",
+  ])
   func `nobody can be named like a caller of another provider`(email: String) throws {
     let (world, _) = try worldWithMachines()
     let claims = #"{"sub":"x","email":"\#(email)","email_verified":true}"#
@@ -265,5 +271,22 @@ import Testing
     #expect(response.status >= 400)
     #expect(!response.text.contains(token))
     #expect(try world.auditEvents().isEmpty)
+  }
+
+  @Test func `what a token says of itself is cut before it is logged`() throws {
+    let world = try World()
+    // One character for a reader, however many accents it has.
+    let id = "a" + String(repeating: "\u{301}", count: 1500)
+    let token = try world.token("x", #"{"sub":"x","aud":"elsewhere","jti":"\#(id)"}"#)
+    #expect(world.send("GET", "/api/v1/auth/me", token: token).status == 401)
+    #expect(world.log.all.last?["token_jti"]?.unicodeScalars.count == 255)
+  }
+
+  @Test func `a look-alike of the claim that makes admins is refused`() throws {
+    let world = try World()
+    let token = try world.token("x", #"{"sub":"x","Groups":["runner-admins"]}"#)
+    #expect(
+      world.send("GET", "/api/v1/auth/me", token: token).problem == "401 INVALID_TOKEN")
+    #expect(try me(world, #"{"sub":"x","Teams":["runner-admins"]}"#)["admin"] == .bool(false))
   }
 }

@@ -82,7 +82,8 @@ import Testing
   private let workflow: [String: String?] = [
     "jti": #""6f1a3f0c""#, "sub": #""repo:octo-org/octo-repo:ref:refs/heads/main""#,
     "ref": #""refs/heads/main""#, "repository": #""octo-org/octo-repo""#,
-    "repository_owner": #""octo-org""#, "repository_owner_id": #""65""#, "run_id": #""7""#,
+    "event_name": #""push""#, "repository_owner": #""octo-org""#, "repository_owner_id": #""65""#,
+    "run_id": #""7""#,
     "job_workflow_ref": #""octo-org/octo-repo/.github/workflows/ci.yml@refs/heads/main""#,
     "email": nil, "email_verified": nil,
   ]

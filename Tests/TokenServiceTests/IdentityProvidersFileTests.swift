@@ -170,9 +170,32 @@ import Testing
         == ["\(path) can be changed by anybody; run chmod o-w \(path)"])
   }
 
+  @Test func `a link is judged by the file that it leads to`() throws {
+    let text = #"{"providers":[{"name":"a","issuer":"https://a.example","audiences":["x"]}]}"#
+    #expect(try read(text).faults.isEmpty)
+    let (path, link) = (directory.file("providers.json"), directory.file("link.json"))
+    try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: path)
+    #expect(IdentityProvidersFile(path: link).read().faults.isEmpty)
+    try FileManager.default.setAttributes([.posixPermissions: 0o646], ofItemAtPath: path)
+    #expect(IdentityProvidersFile(path: link).read().faults.count == 1)
+  }
+
+  @Test func `a certificate bundle that anybody can change is refused`() throws {
+    let path = directory.file("ca.pem")
+    try makeCertificate(path)
+    #expect(try faults("\"ca_bundle\":\"\(path)\"").isEmpty)
+    try FileManager.default.setAttributes([.posixPermissions: 0o666], ofItemAtPath: path)
+    #expect(
+      try faults("\"ca_bundle\":\"\(path)\"")
+        == ["FILE: providers[0].ca_bundle \(path) can be changed by anybody; run chmod o-w \(path)"]
+    )
+  }
+
   @Test func `a file that is not there is a fault`() {
     #expect(
       IdentityProvidersFile(path: "/nowhere/providers.json").read().faults
-        == ["/nowhere/providers.json cannot be read"])
+        == ["there is no file /nowhere/providers.json, or this user may not see it"])
+    #expect(IdentityProvidersFile(path: "/dev/null").read().faults == ["/dev/null is not a file"])
+    #expect(IdentityProvidersFile(path: "/tmp").read().faults == ["/tmp is not a file"])
   }
 }

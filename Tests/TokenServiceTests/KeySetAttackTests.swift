@@ -3,7 +3,7 @@ import FastCGI
 import Foundation
 import HTTPClient
 import JOSE
-import OIDC
+@testable import OIDC
 import StrictJSON
 import TestSupport
 import Testing
@@ -122,9 +122,7 @@ import Testing
   static let uselessAnswers: [HTTPResponse] = [
     HTTPResponse(status: 500), HTTPResponse(status: 404), HTTPResponse(status: 200),
     HTTPResponse(status: 200, body: Array("<html><body>Maintenance</body></html>".utf8)),
-    HTTPResponse(status: 200, body: Array(#"{"keys":[]}"#.utf8)),
     HTTPResponse(status: 200, body: Array(#"{"keys":{}}"#.utf8)),
-    HTTPResponse(status: 200, body: Array(#"{"keys":[{"kty":"oct","k":"AAAA"}]}"#.utf8)),
     HTTPResponse(status: 200, body: [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 3]),
     HTTPResponse(status: 200, body: Array(String(repeating: "[", count: 100_000).utf8)),
     HTTPResponse(
@@ -133,6 +131,19 @@ import Testing
         "{\"keys\":[\(Array(repeating: #"{"kty":"x"}"#, count: 10_000).joined(separator: ","))]}"
           .utf8)),
   ]
+  @Test(arguments: [#"{"keys":[]}"#, #"{"keys":[{"kty":"oct","k":"AAAA"}]}"#])
+  func `a key set without a usable key is believed, and looked at again soon`(keySet: String) throws
+  {
+    let service = try AttackedService()
+    service.provider.answer(HTTPResponse(status: 200, body: Array(keySet.utf8)))
+    let token = try service.token()
+    #expect(service.provision(token, name: "attacked").problem == "401 INVALID_TOKEN")
+    #expect(service.provider.fetches == 1)
+    service.provider.answer(nil)
+    service.world.clock.advance(by: 6)
+    try service.expectAccepted(service.token())
+  }
+
   /// Each with the place that a client could be led to.
   static let redirects: [HTTPResponse] = [301, 302, 303, 307, 308].flatMap { status in
     [

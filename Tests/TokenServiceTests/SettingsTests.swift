@@ -159,4 +159,78 @@ import Testing
     #expect(open.identityProviders.isEmpty)
     #expect(open.warnings.count == 1)
   }
+
+  @Test(arguments: [
+    ("https://token.actions.githubusercontent.com", true), ("https://gitlab.com", true),
+    ("https://gitlab.example.com", false),
+  ])
+  func `an issuer that serves everybody is warned of where nothing else is required`(
+    issuer: String, isWarnedOf: Bool
+  ) throws {
+    #expect(try read(["OIDC_ISSUER": issuer]).warnings.isEmpty == !isWarnedOf)
+    let path = directory.file("providers.json")
+    for (claim, isEnough) in [("sub", true), ("ref", false)] {
+      let text = """
+        {"providers":[{"name":"ci","issuer":"\(issuer)","audiences":["x"],
+                       "required_claims":{"\(claim)":"7"}}]}
+        """
+      try text.write(toFile: path, atomically: true, encoding: .utf8)
+      let settings = try read([
+        "OIDC_PROVIDERS_FILE": path, "OIDC_ISSUER": nil, "OIDC_AUDIENCE": nil,
+      ])
+      #expect(settings.warnings.isEmpty == (isEnough || !isWarnedOf))
+    }
+  }
+
+  @Test func `variables of the one-provider form are refused beside the file`() throws {
+    let path = directory.file("providers.json")
+    try #"{"providers":[{"name":"ci","issuer":"https://a.example","audiences":["x"]}]}"#
+      .write(toFile: path, atomically: true, encoding: .utf8)
+    #expect(
+      faults(["OIDC_PROVIDERS_FILE": path, "OIDC_JWKS_URL": "https://b.example"]) == [
+        "OIDC_ISSUER", "OIDC_AUDIENCE", "OIDC_JWKS_URL",
+      ])
+    #expect(
+      faults(["OIDC_PROVIDERS_FILE": path, "OIDC_ISSUER": nil, "OIDC_AUDIENCE": nil]).isEmpty)
+  }
+
+  @Test(arguments: [
+    ("OIDC_LEEWAY_SECONDS", "301"), ("OIDC_LEEWAY_SECONDS", "x"),
+    ("OIDC_MAXIMUM_LIFETIME_SECONDS", "59"), ("OIDC_TOKEN_TYPES", ","),
+    ("OIDC_CA_BUNDLE", "/nowhere/ca.pem"), ("OIDC_SINGLE_USE_TOKENS", "maybe"),
+    ("OIDC_ALGORITHMS", "none"), ("OIDC_ALGORITHMS", "RS256,HS256"),
+  ])
+  func `a variable of a provider that cannot be used is named`(name: String, value: String) {
+    #expect(faults([name: value]) == [name])
+  }
+
+  @Test func `the variables of a provider are read`() throws {
+    let settings = try read([
+      "OIDC_LEEWAY_SECONDS": "0", "OIDC_MAXIMUM_LIFETIME_SECONDS": "3600",
+      "OIDC_TOKEN_TYPES": "at+jwt", "OIDC_AUTHORIZED_PARTIES": "a, b",
+      "OIDC_ALGORITHMS": "PS256,EdDSA", "OIDC_SINGLE_USE_TOKENS": "true",
+    ])
+    let provider = try #require(settings.identityProviders.first)
+    #expect(provider.leeway == 0)
+    #expect(provider.maximumLifetime == 3600)
+    #expect(provider.tokenTypes == .only(["at+jwt"]))
+    #expect(provider.authorizedParties == ["a", "b"])
+    #expect(provider.algorithms == [.ps256, .edDSA])
+    #expect(settings.hasSingleUseTokens)
+  }
+
+  @Test func `a variable that is only nearly one of ours is told`() {
+    #expect(
+      Settings.unknownVariables(among: [
+        "OIDC_SINGLE_USE_TOKEN", "OIDC_ISSUER", "ADMIN_IDENTITY", "PATH", "GITHUB_ACTIONS",
+      ]) == ["OIDC_SINGLE_USE_TOKEN", "ADMIN_IDENTITY"])
+  }
+
+  @Test func `the template for the configuration has every variable, and no other`() throws {
+    let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .deletingLastPathComponent().deletingLastPathComponent().appending(path: ".env.example")
+    let names = try String(contentsOf: file, encoding: .utf8)
+      .matches(of: /(?m)^#?([A-Z][A-Z_]+)=/).map { String($0.1) }
+    #expect(names.sorted() == Settings.variables.sorted())
+  }
 }

@@ -33,8 +33,21 @@ import Testing
         == .string("The token has provisioned a runner already; get a new one for each."))
     #expect(second.header("WWW-Authenticate")?.contains(#"error="invalid_token""#) == true)
     #expect(try world.liveRunner("ci-2") == nil)
-    #expect(try world.auditLines().last?["error_code"] == .string("INVALID_TOKEN"))
+    let record = try #require(try world.auditLines().last)
+    #expect(record["error_code"] == .string("INVALID_TOKEN"))
+    #expect(record["event_data"]?.object?["jti"] == .string("t-1"))
+    let entry = try #require(world.log.all.last)
+    #expect(entry["cause"]?.contains("alreadyUsed") == true)
+    #expect(entry["token_jti"] == "t-1")
     #expect(provision("ci-2", try self.token("t-2")).status == 201)
+  }
+
+  @Test func `nobody is asked on the strength of a used token`() throws {
+    let token = try token("t-1")
+    #expect(provision("ci-1", token).status == 201)
+    let calls = world.calls("/api/v3")
+    #expect(provision("ci-1", token).problem == "401 INVALID_TOKEN")
+    #expect(world.calls("/api/v3") == calls)
   }
 
   @Test func `a token of the same content with another signature is the same token`() throws {
@@ -97,7 +110,7 @@ import Testing
     // The id is free only long after every token that it stood in has expired.
     #expect(provision("ci-2", try self.token("t-2")).status == 201)
     #expect(provision("ci-3", try self.token("t-1")).problem == "401 INVALID_TOKEN")
-    world.clock.advance(by: 7200)
+    world.clock.advance(by: 90_000)
     #expect(provision("ci-4", try self.token("t-3")).status == 201)
     #expect(provision("ci-5", try self.token("t-1")).status == 201)
   }

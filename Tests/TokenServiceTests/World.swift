@@ -55,6 +55,7 @@ final class World: Sendable {
       github: .init(
         credentials: AppCredentials(appID: "12345", installationID: 67890, privateKey: keys.app),
         organization: "demo-org", apiURL: Self.baseURL + "/api/v3", webURL: Self.baseURL),
+      isAuthenticationEnabled: isAuthenticated,
       identityProviders: isAuthenticated ? [provider] + otherProviders : [],
       hasSingleUseTokens: hasSingleUseTokens,
       adminRule: .init(
