@@ -248,7 +248,7 @@ def pick(members: Members, random: Random) -> Member:
 def name_of(member: Member) -> str:
     try:
         name = json.loads(member.name)
-    except ValueError:
+    except (ValueError, RecursionError):
         return "x"
     return name if name else "x"
 
@@ -306,7 +306,7 @@ def string_spelled_otherwise(draft: Draft, random: Random) -> str:
     member = pick(draft.members(), random)
     try:
         value = json.loads(member.value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return "no string"
     if not isinstance(value, str) or not value:
         return "no string"

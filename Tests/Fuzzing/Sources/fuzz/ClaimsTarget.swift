@@ -48,7 +48,8 @@ enum ClaimsTarget {
 
   private static func checkRefusal(_ refusal: TokenRefusal) {
     switch refusal {
-    case .providerUnavailable: violated("a token is judged while there are keys")
+    case .providerUnavailable, .tooManyWaiting:
+      violated("a token is judged while there are keys")
     case .invalid(.jose(.signatureMismatch)), .invalid(.keyNotFound):
       violated("what was signed verifies")
     case .invalid: return
