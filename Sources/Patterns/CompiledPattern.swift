@@ -14,17 +14,20 @@ final class CompiledPattern: @unchecked Sendable {
   /// The ends of the match are options, as anything written around the source could be undone by what is in it. Likewise `$`
   /// is the end of the text and not also the place before a final newline.
   private static let options =
-    PCRE2_UTF | PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_DOLLAR_ENDONLY
-    | PCRE2_NEVER_BACKSLASH_C
+    PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C
 
   private let code: OpaquePointer
   private let limits: OpaquePointer
 
-  init(_ source: String, ignoringCase: Bool) throws(PatternError) {
+  init(
+    _ source: String, ignoringCase: Bool, alphabet: Pattern.Alphabet
+  ) throws(PatternError) {
     let bytes = Array(source.utf8)
     var error: Int32 = 0
     var offset = 0
-    let options = Self.options | (ignoringCase ? PCRE2_CASELESS : 0)
+    // Without UTF no character above 255 exists, and none of the rest is an ASCII letter in another case.
+    let characters = alphabet == .ascii ? PCRE2_NEVER_UTF : PCRE2_UTF
+    let options = Self.options | characters | (ignoringCase ? PCRE2_CASELESS : 0)
     guard let code = pcre2_compile_8(bytes, bytes.count, options, &error, &offset, nil) else {
       throw PatternError(code: error, byteOffset: offset, in: bytes)
     }

@@ -8,28 +8,45 @@ public struct Pattern: Sendable {
   /// Of a text, in bytes. A longer one is not looked at.
   public static let maximumTextLength = 4096
 
+  /// What sources and texts are made of, and with it what is the same letter in another case.
+  public enum Alphabet: Sendable {
+    /// Any text. `k` is also the kelvin sign, U+212A, where case is ignored, and `s` the long s, U+017F.
+    case unicode
+    /// A source with any other character is refused, also one written as an escape, and a text with any other differs. So
+    /// no range of foreign characters covers `k` and `s` by way of their case.
+    case ascii
+  }
+
   public let source: String
+  private let alphabet: Alphabet
   private let compiled: CompiledPattern
 
   /// Compiles a pattern. Throws for one that is too long, malformed or too large when compiled, and for `\C`, which matches
   /// single bytes of a character.
-  ///
-  /// `ignoringCase` follows Unicode: `k` also matches the kelvin sign, U+212A, and `s` the long s, U+017F. Where only ASCII
-  /// is meant, let the text be checked for that first.
-  public init(_ source: String, ignoringCase: Bool = false) throws(PatternError) {
+  public init(
+    _ source: String, ignoringCase: Bool = false, alphabet: Alphabet = .unicode
+  ) throws(PatternError) {
     let length = source.unicodeScalars.count
     guard length <= Self.maximumLength else {
       throw PatternError(
         message: "the pattern has \(length) characters, and \(Self.maximumLength) are allowed",
         offset: Self.maximumLength)
     }
+    if alphabet == .ascii,
+      let foreign = source.unicodeScalars.enumerated().first(where: { !$0.element.isASCII })
+    {
+      throw PatternError(
+        message: "the pattern has a character that is not ASCII", offset: foreign.offset)
+    }
     self.source = source
-    compiled = try CompiledPattern(source, ignoringCase: ignoringCase)
+    self.alphabet = alphabet
+    compiled = try CompiledPattern(source, ignoringCase: ignoringCase, alphabet: alphabet)
   }
 
   /// Whether the pattern matches the text from its first character to its last, final newline included.
   public func match(_ text: String) -> Match {
     guard text.utf8.count <= Self.maximumTextLength else { return .limitExceeded }
+    guard alphabet == .unicode || text.utf8.allSatisfy({ $0 < 0x80 }) else { return .differs }
     return compiled.match(text)
   }
 }

@@ -82,6 +82,42 @@ struct Sample: Sendable, CustomTestStringConvertible {
     #expect(try Pattern("k", ignoringCase: true).match("\u{212A}") == .matches)
   }
 
+  @Test(arguments: [#"\x{212A}"#, #"[\x{80}-\x{10FFFF}]"#, #"\N{U+212A}"#, "(*UTF)K", "\u{212A}"])
+  func `a foreign letter that is an ASCII one in another case has no place in an ASCII pattern`(
+    source: String
+  ) throws {
+    // `(*UTF)K` covers the letter in both, and by no other way than itself.
+    #expect(try Pattern(source, ignoringCase: true).match("k") == .matches)
+    #expect(throws: PatternError.self) {
+      try Pattern(source, ignoringCase: true, alphabet: .ascii)
+    }
+  }
+
+  @Test(arguments: [
+    ("K", true), ("(?i:k)", true), ("(*UCP)k", true), (#"\p{L}"#, true), (#"(*UCP)\w"#, true),
+    (#"[^\x80-\xff]"#, true), (#"[\x80-\xff]"#, false), (#"(*UCP)[\x80-\xff]"#, false),
+    (#"[^\x00-\x7f]"#, false), ("[[:^ascii:]]", false), ("(?-i)K", false), ("(?-i)k", true),
+  ])
+  func `an ASCII pattern ignores the case of ASCII letters`(source: String, matches: Bool) throws {
+    let pattern = try Pattern(source, ignoringCase: true, alphabet: .ascii)
+    #expect(pattern.match("k") == (matches ? .matches : .differs))
+    #expect(pattern.match("\u{212A}") == .differs)
+  }
+
+  @Test func `an ASCII pattern covers no other text`() throws {
+    #expect(try Pattern(".*").match("gpu-ä") == .matches)
+    let pattern = try Pattern(".*", alphabet: .ascii)
+    #expect(pattern.match("gpu-a") == .matches)
+    #expect(pattern.match("gpu-ä") == .differs)
+  }
+
+  @Test func `a character that is not ASCII is named in the error`() throws {
+    let error = try #require(throws: PatternError.self) {
+      try Pattern("gpu–.*", alphabet: .ascii)
+    }
+    #expect(error.description == "at offset 3: the pattern has a character that is not ASCII")
+  }
+
   @Test func `texts are compared as they are written`() throws {
     let pattern = try Pattern("\u{E4}")
     #expect(pattern.match("\u{E4}") == .matches)
