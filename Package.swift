@@ -47,7 +47,7 @@ let package = Package(
 
     .target(name: "StrictJSON", swiftSettings: strict),
     .target(name: "Concurrency", swiftSettings: pure),
-    .target(name: "Runners", swiftSettings: pure),
+    .target(name: "Runners", dependencies: ["Patterns"], swiftSettings: pure),
     .target(name: "Patterns", dependencies: ["CPCRE2"], swiftSettings: strict),
     .target(name: "JOSE", dependencies: ["COpenSSL", "StrictJSON"], swiftSettings: strict),
     .target(name: "HTTPClient", dependencies: ["CCurl", "Concurrency"], swiftSettings: strict),
@@ -101,7 +101,8 @@ let package = Package(
       name: "GitHubTests",
       dependencies: ["Concurrency", "GitHub", "HTTPClient", "JOSE", "StrictJSON", "TestSupport"],
       swiftSettings: strict),
-    .testTarget(name: "RunnersTests", dependencies: ["Runners"], swiftSettings: strict),
+    .testTarget(
+      name: "RunnersTests", dependencies: ["Patterns", "Runners"], swiftSettings: strict),
     .testTarget(name: "PatternsTests", dependencies: ["Patterns"], swiftSettings: strict),
     .testTarget(
       name: "OIDCTests",

@@ -47,10 +47,14 @@ extension Service {
   private func authorize(
     _ wanted: ProvisionRequest, _ caller: Principal, _ context: RequestContext
   ) throws {
-    let verdict = settings.defaultLabelPolicy.verdict(
-      on: wanted, defaultRunnerGroupID: settings.defaultRunnerGroupID)
-    guard case .denied(let reasons) = verdict else { return }
-    let error = ServiceError(reasons, labels: wanted.labels)
+    let policy = ApplicablePolicy(
+      stored: nil, claimed: nil, default: settings.defaultLabelPolicy, defaultMaximumRunners: nil)
+    // There is no limit on the number of runners, so the number does not matter.
+    let verdict = policy.verdict(
+      on: wanted, kind: .registrationToken, liveRunners: 0,
+      defaultRunnerGroupID: settings.defaultRunnerGroupID)
+    guard let reason = verdict.reasons.first else { return }
+    let error = ServiceError(reason, labels: wanted.labels)
     try audited { _, record in
       try record(
         .provisionFailed(error, name: wanted.name.text, labels: wanted.labels, context))
@@ -260,13 +264,16 @@ extension ProvisionRequest.Name {
 }
 
 extension ServiceError {
-  /// The refusal that a caller sees: what must be mended first.
-  fileprivate init(_ reasons: [PolicyVerdict.Reason], labels: [Label]) {
-    for case .runnerGroupNotAllowed(let id) in reasons where !reasons.contains(.noPolicy) {
-      self = .runnerGroupNotAllowed(id)
-      return
-    }
-    self = .labelPolicyViolation(labels: labels.map(\.description))
+  /// The refusal that a caller sees. `labels` are all that were asked for.
+  fileprivate init(_ reason: PolicyVerdict.Reason, labels: [Label]) {
+    self =
+      switch reason {
+      case .runnerGroupNotAllowed(let id): .runnerGroupNotAllowed(id)
+      case .labelsNotAllowed(let denied): .labelPolicyViolation(labels: denied.map(\.description))
+      // Of these the default policy gives only the first.
+      case .noPolicy, .jitRequired, .ephemeralRequired, .quotaExceeded, .patternLimit:
+        .labelPolicyViolation(labels: labels.map(\.description))
+      }
   }
 }
 

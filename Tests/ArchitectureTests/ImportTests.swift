@@ -6,7 +6,7 @@ import Testing
   static let allowed: [String: Set<String>] = [
     "StrictJSON": [],
     "Concurrency": [],
-    "Runners": [],
+    "Runners": ["Patterns"],
     "Patterns": ["CPCRE2"],
     "JOSE": ["COpenSSL", "StrictJSON"],
     "HTTPClient": ["CCurl", "Concurrency"],

@@ -133,34 +133,3 @@ import Testing
     #expect(seen == gone)
   }
 }
-
-@Suite struct DefaultLabelPolicyTests {
-  func request(group: Int64? = nil) throws -> ProvisionRequest {
-    ProvisionRequest(name: .exactly(try #require(RunnerName("a"))), runnerGroupID: group)
-  }
-
-  @Test func `deny denies everything`() throws {
-    #expect(
-      try DefaultLabelPolicy.deny.verdict(on: request(), defaultRunnerGroupID: 1)
-        == .denied([.noPolicy]))
-  }
-
-  @Test(arguments: [nil, 1] as [Int64?])
-  func `allow allows the default group`(group: Int64?) throws {
-    #expect(
-      try DefaultLabelPolicy.allow.verdict(on: request(group: group), defaultRunnerGroupID: 1)
-        == .allowed)
-  }
-
-  @Test func `allow does not open other groups`() throws {
-    #expect(
-      try DefaultLabelPolicy.allow.verdict(on: request(group: 2), defaultRunnerGroupID: 1)
-        == .denied([.runnerGroupNotAllowed(2)]))
-  }
-
-  @Test func `every reason is given`() throws {
-    #expect(
-      try DefaultLabelPolicy.deny.verdict(on: request(group: 2), defaultRunnerGroupID: 1)
-        == .denied([.noPolicy, .runnerGroupNotAllowed(2)]))
-  }
-}
