@@ -60,6 +60,7 @@ let package = Package(
       name: "Migrations", path: "migrations",
       resources: [
         .embedInCode("0001_runners_and_audit_log.sql"), .embedInCode("0002_used_tokens.sql"),
+        .embedInCode("0003_label_policies.sql"),
       ], swiftSettings: strict),
     .target(
       name: "Storage",

@@ -14,5 +14,8 @@ public struct Migration: Sendable {
     Migration(
       number: 2, name: "0002_used_tokens",
       sql: String(decoding: PackageResources._002_used_tokens_sql, as: UTF8.self)),
+    Migration(
+      number: 3, name: "0003_label_policies",
+      sql: String(decoding: PackageResources._003_label_policies_sql, as: UTF8.self)),
   ]
 }

@@ -85,7 +85,20 @@ public struct AuditRecord: Sendable, Equatable {
   }
 }
 
-extension AuditEvent.Value: Encodable {
+extension AuditEvent.Value: Codable {
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    if let flag = try? container.decode(Bool.self) {
+      self = .flag(flag)
+    } else if let number = try? container.decode(Int64.self) {
+      self = .number(number)
+    } else if let text = try? container.decode(String.self) {
+      self = .text(text)
+    } else {
+      self = .texts(try container.decode([String].self))
+    }
+  }
+
   public func encode(to encoder: any Encoder) throws {
     var container = encoder.singleValueContainer()
     switch self {

@@ -11,6 +11,14 @@ enum AuditJSON {
   }
 }
 
+extension AuditJSON {
+  /// The values of a text that `text(_:)` made of them; none for no text, nil for any other text.
+  static func values(_ text: String?) -> [String: AuditEvent.Value]? {
+    guard let text else { return [:] }
+    return try? JSONDecoder().decode([String: AuditEvent.Value].self, from: Data(text.utf8))
+  }
+}
+
 /// A line of the audit log's file: the fields of the table, without those that are empty.
 struct AuditLine: Encodable {
   let record: AuditRecord

@@ -139,6 +139,8 @@ public struct Transaction {
 
   public var runners: RunnerStore { RunnerStore(database: database) }
   public var auditLog: AuditLogStore { AuditLogStore(database: database, now: now) }
+  public var labelPolicies: LabelPolicyStore { LabelPolicyStore(database: database, now: now) }
+  public var securityEvents: SecurityEventStore { SecurityEventStore(database: database, now: now) }
   public var usedTokens: UsedTokenStore { UsedTokenStore(database: database, now: now) }
 }
 

@@ -43,7 +43,7 @@ import Testing
     let now = Timestamp(clock.date)
     #expect(
       try Storage.Database.migrate(path: path, now: now)
-        == ["0001_runners_and_audit_log", "0002_used_tokens"])
+        == ["0001_runners_and_audit_log", "0002_used_tokens", "0003_label_policies"])
     #expect(try Storage.Database.migrate(path: path, now: now) == [])
   }
 

@@ -1,0 +1,69 @@
+/// Something that an admin should look at: a refusal that may be an attempt, or a runner that should not be.
+public struct SecurityEvent: Sendable, Equatable {
+  /// What happened. How grave it is follows from that.
+  public enum Kind: String, Sendable, CaseIterable {
+    /// Labels were asked for that the policy does not allow, or a runner has others than were granted.
+    case labelPolicyViolation = "label_policy_violation"
+    case quotaExceeded = "quota_exceeded"
+    case runnerGroupDenied = "runner_group_denied"
+    /// A label pattern took too many steps to decide: a pattern to mend, or somebody who tries to keep us busy.
+    case patternLimit = "pattern_limit"
+    /// Somebody who is no admin asked for what only admins may.
+    case adminDenied = "admin_denied"
+    /// An approval was used by another than its owner, for another request, or twice.
+    case approvalDenied = "approval_denied"
+    /// A token that is good for one runner only was sent again.
+    case tokenReplay = "token_replay"
+
+    public var severity: Severity {
+      switch self {
+      case .quotaExceeded: .low
+      case .labelPolicyViolation, .runnerGroupDenied: .medium
+      case .patternLimit, .adminDenied, .approvalDenied, .tokenReplay: .high
+      }
+    }
+  }
+
+  public enum Severity: String, Sendable, CaseIterable {
+    case low, medium, high, critical
+  }
+
+  public let kind: Kind
+  public var actor: AuditEvent.Actor
+  public var runnerName: String?
+  /// Never a secret.
+  public var data: [String: AuditEvent.Value]
+
+  public init(
+    _ kind: Kind, actor: AuditEvent.Actor, runnerName: String? = nil,
+    data: [String: AuditEvent.Value] = [:]
+  ) {
+    self.kind = kind
+    self.actor = actor
+    self.runnerName = runnerName
+    self.data = data
+  }
+}
+
+/// A security event as it stands in the table. Refusals of one caller and kind within a minute are one record.
+public struct SecurityRecord: Sendable {
+  public let id: Int64
+  public let firstSeenAt: Timestamp
+  public let lastSeenAt: Timestamp
+  public let count: Int
+  /// The first of them.
+  public let event: SecurityEvent
+  public let severity: SecurityEvent.Severity
+
+  public init(
+    id: Int64, firstSeenAt: Timestamp, lastSeenAt: Timestamp, count: Int, event: SecurityEvent,
+    severity: SecurityEvent.Severity
+  ) {
+    self.id = id
+    self.firstSeenAt = firstSeenAt
+    self.lastSeenAt = lastSeenAt
+    self.count = count
+    self.event = event
+    self.severity = severity
+  }
+}

@@ -1,0 +1,24 @@
+/// A label policy as it stands in the table.
+public struct StoredLabelPolicy: Sendable, Equatable {
+  /// Whose it is.
+  public let userIdentity: String
+  public let policy: LabelPolicy
+  /// Raised by each save, from 1.
+  public let revision: Int64
+  public let createdAt: Timestamp
+  public let updatedAt: Timestamp
+  /// The admin who saved it.
+  public let updatedBy: String
+
+  public init(
+    userIdentity: String, policy: LabelPolicy, revision: Int64, createdAt: Timestamp,
+    updatedAt: Timestamp, updatedBy: String
+  ) {
+    self.userIdentity = userIdentity
+    self.policy = policy
+    self.revision = revision
+    self.createdAt = createdAt
+    self.updatedAt = updatedAt
+    self.updatedBy = updatedBy
+  }
+}

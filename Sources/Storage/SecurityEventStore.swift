@@ -1,0 +1,107 @@
+import Foundation
+import GRDB
+public import Runners
+
+/// The `security_events` table.
+public struct SecurityEventStore {
+  let database: GRDB.Database
+  let now: Timestamp
+
+  /// Records an event, or counts it where its caller has caused one of the same kind within the same minute: whoever
+  /// hammers refusals must not fill the disk.
+  public func record(_ event: SecurityEvent) throws {
+    let data = event.data.isEmpty ? nil : try AuditJSON.text(event.data)
+    try database.execute(
+      sql: """
+        INSERT INTO security_events (
+          timestamp, last_seen_at, event_type, severity, user_identity, issuer, oidc_sub,
+          request_id, request_ip, runner_name, event_data, minute)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT (event_type, issuer, oidc_sub, minute)
+        DO UPDATE SET count = count + 1, last_seen_at = excluded.last_seen_at
+        """,
+      arguments: [
+        now.description, now.description, event.kind.rawValue, event.kind.severity.rawValue,
+        event.actor.identity, event.actor.issuer, event.actor.subject, event.actor.requestID,
+        event.actor.requestIP, event.runnerName, data, String(now.description.prefix(16)),
+      ])
+  }
+
+  /// A page of the events, newest first, and how many there are in all.
+  public func page(
+    matching filter: SecurityEventFilter
+  ) throws -> (events: [SecurityRecord], total: Int) {
+    var conditions: [String] = []
+    var arguments: [any DatabaseValueConvertible] = []
+    func require(_ condition: String, _ argument: (any DatabaseValueConvertible)?) {
+      guard let argument else { return }
+      conditions.append(condition)
+      arguments.append(argument)
+    }
+    require("event_type = ?", filter.kind?.rawValue)
+    require("severity = ?", filter.severity?.rawValue)
+    require("user_identity = ?", filter.userIdentity)
+    require("timestamp >= ?", filter.since?.description)
+    require("timestamp < ?", filter.until?.description)
+    let condition = conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND ")
+    let total = try Int.fetchOne(
+      database, sql: "SELECT count(*) FROM security_events \(condition)",
+      arguments: StatementArguments(arguments))
+    let events = try Row.fetchAll(
+      database, sql: "SELECT * FROM security_events \(condition) ORDER BY id DESC LIMIT ? OFFSET ?",
+      arguments: StatementArguments(arguments + [filter.limit, filter.offset])
+    ).map(SecurityRecord.init(row:))
+    return (events, total ?? 0)
+  }
+}
+
+/// Which security events to list.
+public struct SecurityEventFilter: Sendable, Equatable {
+  public var kind: SecurityEvent.Kind?
+  public var severity: SecurityEvent.Severity?
+  public var userIdentity: String?
+  /// First seen at this time or later.
+  public var since: Timestamp?
+  /// First seen before this time.
+  public var until: Timestamp?
+  /// 1 to 1000.
+  public var limit: Int
+  public var offset: Int
+
+  public init(
+    kind: SecurityEvent.Kind? = nil, severity: SecurityEvent.Severity? = nil,
+    userIdentity: String? = nil, since: Timestamp? = nil, until: Timestamp? = nil,
+    limit: Int = 100, offset: Int = 0
+  ) {
+    self.kind = kind
+    self.severity = severity
+    self.userIdentity = userIdentity
+    self.since = since
+    self.until = until
+    self.limit = limit
+    self.offset = offset
+  }
+}
+
+extension SecurityRecord {
+  /// Throws `databaseUnavailable` for a row that this program cannot have written.
+  fileprivate init(row: Row) throws {
+    guard let kind = SecurityEvent.Kind(rawValue: row["event_type"]),
+      let severity = SecurityEvent.Severity(rawValue: row["severity"]),
+      let firstSeenAt = Timestamp(row["timestamp"]),
+      let lastSeenAt = Timestamp(row["last_seen_at"]),
+      let data = AuditJSON.values(row["event_data"])
+    else {
+      throw StorageError.databaseUnavailable(
+        "a row of the table security_events cannot be read")
+    }
+    self.init(
+      id: row["id"], firstSeenAt: firstSeenAt, lastSeenAt: lastSeenAt, count: row["count"],
+      event: SecurityEvent(
+        kind,
+        actor: AuditEvent.Actor(
+          identity: row["user_identity"], issuer: row["issuer"], subject: row["oidc_sub"],
+          requestID: row["request_id"], requestIP: row["request_ip"]),
+        runnerName: row["runner_name"], data: data), severity: severity)
+  }
+}
