@@ -13,6 +13,11 @@ public struct AuditEvent: Sendable, Equatable {
     case deprovision
     case refresh
     case statusChange = "status_change"
+    case policyCreated = "policy_created"
+    case policyUpdated = "policy_updated"
+    case policyDeleted = "policy_deleted"
+    /// Somebody who is no admin asked for what only admins may.
+    case adminDenied = "admin_denied"
   }
 
   /// A value of `data`. Never a secret.

@@ -15,6 +15,15 @@ public enum ServiceError: Error, Sendable, Equatable {
   case invalidToken(description: String)
   case labelPolicyViolation(labels: [String])
   case runnerGroupNotAllowed(Int64)
+  /// The policy allows only JIT runners, or only ephemeral ones: what to ask for instead.
+  case runnerKindNotAllowed(instead: String)
+  case quotaExceeded(limit: Int, current: Int)
+  case adminRequired
+
+  // The policy.
+  case policyNotFound
+  /// It is not the one that the request was meant to change.
+  case preconditionFailed
 
   // The runner.
   case runnerNotFound

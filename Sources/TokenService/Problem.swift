@@ -17,6 +17,8 @@ struct Problem {
   struct Members {
     var errors: [FieldError]?
     var invalidLabels: [String]?
+    var limit: Int?
+    var current: Int?
   }
 
   private init(_ status: Int, _ code: String, _ detail: String, retryAfter: Int? = nil) {
@@ -56,6 +58,23 @@ struct Problem {
           403, "RUNNER_GROUP_NOT_ALLOWED",
           "Your policy does not include the runner group \(id); leave runner_group_id out for the default group."
         )
+      case .runnerKindNotAllowed(let instead):
+        Problem(403, "LABEL_POLICY_VIOLATION", "Your policy allows only other runners: \(instead).")
+      case .quotaExceeded(let limit, let current):
+        .quotaExceeded(limit: limit, current: current)
+      case .adminRequired:
+        Problem(
+          403, "ADMIN_REQUIRED", "Only administrators of this service may do this; ask one of them."
+        )
+      case .policyNotFound:
+        Problem(
+          404, "POLICY_NOT_FOUND",
+          "This identity has no label policy; GET /api/v1/admin/label-policies lists those that have."
+        )
+      case .preconditionFailed:
+        Problem(
+          412, "PRECONDITION_FAILED",
+          "The policy was changed meanwhile; read it again and send its ETag in If-Match.")
       case .runnerNotFound:
         Problem(
           404, "RUNNER_NOT_FOUND",
@@ -126,6 +145,16 @@ struct Problem {
     return problem
   }
 
+  private static func quotaExceeded(limit: Int, current: Int) -> Problem {
+    var problem = Problem(
+      429, "QUOTA_EXCEEDED",
+      "You have \(current) runners and may have \(limit); delete one that you do not need, or wait until one is gone."
+    )
+    problem.members.limit = limit
+    problem.members.current = current
+    return problem
+  }
+
   private static let realm = "Bearer realm=\"runner-token-service\""
 
   private static var unauthenticated: Problem {
@@ -159,9 +188,11 @@ extension Problem {
     let requestID: String
     let errors: [Fault]?
     let invalidLabels: [String]?
+    let limit: Int?
+    let current: Int?
 
     enum CodingKeys: String, CodingKey {
-      case type, title, status, detail, errors
+      case type, title, status, detail, errors, limit, current
       case errorCode = "error_code"
       case requestID = "request_id"
       case invalidLabels = "invalid_labels"
@@ -178,7 +209,7 @@ extension Problem {
       title: Response.reasonPhrase(of: status), status: status, detail: detail, errorCode: code,
       requestID: requestID,
       errors: members.errors?.map { Fault(field: $0.field, message: $0.message) },
-      invalidLabels: members.invalidLabels)
+      invalidLabels: members.invalidLabels, limit: members.limit, current: members.current)
     var response = Response(status: status, headers: headers)
     response.headers.append(.init("Content-Type", "application/problem+json"))
     if let retryAfter { response.headers.append(.init("Retry-After", String(retryAfter))) }

@@ -13,6 +13,10 @@ public struct Settings: Sendable {
   public var hasSingleUseTokens: Bool
   public var adminRule: AdminRule
   public var defaultLabelPolicy: DefaultLabelPolicy
+  /// How many live runners those may have to whom the default policy applies. nil for no limit.
+  public var defaultMaximumRunners: Int?
+  /// Whether a token may carry a policy (`runner_permissions`).
+  public var hasClaimPolicies: Bool
   public var defaultRunnerGroupID: Int64
   public var databasePath: String
   public var auditLogPath: String

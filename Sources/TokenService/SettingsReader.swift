@@ -33,6 +33,8 @@ extension Settings {
       claim: reader.text("ADMIN_CLAIM", default: "groups"),
       claimValues: reader.list("ADMIN_CLAIM_VALUES"))
     let policy = reader.choice("DEFAULT_LABEL_POLICY", default: DefaultLabelPolicy.deny)
+    let maximumRunners = reader.number("DEFAULT_MAX_RUNNERS", default: -1, in: 0...1_000_000)
+    let hasClaimPolicies = reader.flag("ENABLE_CLAIM_POLICIES", default: false)
     let groupID = reader.number("DEFAULT_RUNNER_GROUP_ID", default: 1, in: 1...Int64.max)
     let databasePath = reader.databasePath()
     let auditLogPath = reader.text(
@@ -43,7 +45,9 @@ extension Settings {
     self.init(
       github: github, isAuthenticationEnabled: isAuthenticationEnabled,
       identityProviders: providers, hasSingleUseTokens: hasSingleUseTokens,
-      adminRule: adminRule, defaultLabelPolicy: policy, defaultRunnerGroupID: groupID,
+      adminRule: adminRule, defaultLabelPolicy: policy,
+      defaultMaximumRunners: maximumRunners < 0 ? nil : Int(maximumRunners),
+      hasClaimPolicies: hasClaimPolicies, defaultRunnerGroupID: groupID,
       databasePath: databasePath, auditLogPath: auditLogPath, workerThreads: Int(threads),
       logLevel: logLevel)
   }

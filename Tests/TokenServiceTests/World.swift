@@ -36,7 +36,8 @@ final class World: Sendable {
   init(
     defaultPolicy: DefaultLabelPolicy = .allow, isAuthenticated: Bool = true,
     adminIdentities: [String] = [], identityClaim: String = "email",
-    hasSingleUseTokens: Bool = false, otherProviders: [Provider] = [],
+    hasSingleUseTokens: Bool = false, defaultMaximumRunners: Int? = nil,
+    hasClaimPolicies: Bool = false, otherProviders: [Provider] = [],
     elsewhere: HTTPClient? = nil, workerThreads: Int = 4
   ) throws {
     let keys = try Self.keys.get()
@@ -60,7 +61,8 @@ final class World: Sendable {
       hasSingleUseTokens: hasSingleUseTokens,
       adminRule: .init(
         identities: adminIdentities, claim: "groups", claimValues: ["runner-admins"]),
-      defaultLabelPolicy: defaultPolicy, defaultRunnerGroupID: 1,
+      defaultLabelPolicy: defaultPolicy, defaultMaximumRunners: defaultMaximumRunners,
+      hasClaimPolicies: hasClaimPolicies, defaultRunnerGroupID: 1,
       databasePath: directory.file("service.db"), auditLogPath: directory.file("audit.jsonl"),
       workerThreads: workerThreads, logLevel: .error)
     try Storage.Database.migrate(path: settings.databasePath, now: Timestamp(clock.date))
