@@ -16,6 +16,8 @@ public struct Runner: Sendable, Equatable {
   public let disableUpdate: Bool
   public let provisioning: Provisioning
   public let owner: Principal
+  /// The revision of the stored policy that allowed it; nil where none did.
+  public let policyRevision: Int64?
   /// Whether a token or JIT config for it left this service. Until then it is a reservation.
   public var isIssued: Bool
   /// Until when it counts while it is pending: the reservation's deadline, then the expiry of what was issued.
@@ -29,7 +31,8 @@ public struct Runner: Sendable, Equatable {
   public init(
     id: String, name: RunnerName, organization: String, status: RunnerStatus, busy: Bool,
     githubRunnerID: Int64?, runnerGroupID: Int64, labels: [Label], ephemeral: Bool,
-    disableUpdate: Bool, provisioning: Provisioning, owner: Principal, isIssued: Bool,
+    disableUpdate: Bool, provisioning: Provisioning, owner: Principal,
+    policyRevision: Int64? = nil, isIssued: Bool,
     pendingUntil: Timestamp, createdAt: Timestamp, updatedAt: Timestamp,
     registeredAt: Timestamp?, deletedAt: Timestamp?, deletionReason: DeletionReason?
   ) {
@@ -45,6 +48,7 @@ public struct Runner: Sendable, Equatable {
     self.disableUpdate = disableUpdate
     self.provisioning = provisioning
     self.owner = owner
+    self.policyRevision = policyRevision
     self.isIssued = isIssued
     self.pendingUntil = pendingUntil
     self.createdAt = createdAt

@@ -22,6 +22,8 @@ public enum ServiceError: Error, Sendable, Equatable {
 
   // The policy.
   case policyNotFound
+  /// An admin changed it while the request was on its way.
+  case policyChanged
   /// It is not the one that the request was meant to change.
   case preconditionFailed
 

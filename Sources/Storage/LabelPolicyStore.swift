@@ -15,6 +15,13 @@ public struct LabelPolicyStore {
     ).map(StoredLabelPolicy.init(row:))
   }
 
+  /// The revision of that policy, without reading the rest; nil where there is none.
+  public func revision(of userIdentity: String) throws -> Int64? {
+    try Int64.fetchOne(
+      database, sql: "SELECT revision FROM label_policies WHERE user_identity = ?",
+      arguments: [userIdentity])
+  }
+
   /// A page of the policies, in the order of the identities' bytes, and how many there are in all.
   public func page(limit: Int, offset: Int) throws -> (policies: [StoredLabelPolicy], total: Int) {
     let total = try Int.fetchOne(database, sql: "SELECT count(*) FROM label_policies") ?? 0

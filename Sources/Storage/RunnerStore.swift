@@ -67,14 +67,15 @@ public struct RunnerStore {
         INSERT INTO runners (
           id, organization, name, status, busy, github_runner_id, runner_group_id, labels,
           ephemeral, disable_update, provisioning, provisioned_by, issuer, subject,
-          pending_until, created_at, updated_at)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+          policy_revision, pending_until, created_at, updated_at)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """,
       arguments: [
         runner.id, runner.organization, runner.name.description, runner.status.rawValue,
         runner.busy, runner.githubRunnerID, runner.runnerGroupID, labels, runner.ephemeral,
         runner.disableUpdate, runner.provisioning.rawValue, runner.owner.identity,
-        runner.owner.issuer, runner.owner.subject, runner.pendingUntil.description,
+        runner.owner.issuer, runner.owner.subject, runner.policyRevision,
+        runner.pendingUntil.description,
         runner.createdAt.description, runner.updatedAt.description,
       ])
   }
@@ -162,7 +163,8 @@ extension Runner {
       owner: Principal(
         issuer: row["issuer"], subject: row["subject"], identity: row["provisioned_by"],
         isAdmin: false),
-      isIssued: row["credential_sha256"] != nil, pendingUntil: pendingUntil,
+      policyRevision: row["policy_revision"], isIssued: row["credential_sha256"] != nil,
+      pendingUntil: pendingUntil,
       createdAt: createdAt, updatedAt: updatedAt,
       registeredAt: (row["registered_at"] as String?).flatMap(Timestamp.init),
       deletedAt: (row["deleted_at"] as String?).flatMap(Timestamp.init),

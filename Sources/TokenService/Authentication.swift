@@ -20,6 +20,7 @@ struct Authenticator: Sendable {
       let claims = try claims(of: parameters, tokenValidator, &context)
       principal = settings.principal(for: claims)
       context.tokenID = claims.tokenID
+      if settings.hasClaimPolicies { context.claimedPolicy = try LabelPolicy(claimedBy: claims) }
       context.singleUseToken = try settings.singleUseToken(claims)
     } else {
       principal = try developmentPrincipal(parameters)

@@ -71,6 +71,10 @@ struct Problem {
           404, "POLICY_NOT_FOUND",
           "This identity has no label policy; GET /api/v1/admin/label-policies lists those that have."
         )
+      case .policyChanged:
+        Problem(
+          503, "POLICY_CHANGED", "Your label policy was changed just now; send the request again.",
+          retryAfter: 1)
       case .preconditionFailed:
         Problem(
           412, "PRECONDITION_FAILED",

@@ -20,7 +20,7 @@ extension Service {
     _ request: Request, _ caller: Principal, _ context: RequestContext
   ) throws -> Response {
     let wanted = try ProvisionRequest(parsing: try JSONBody.object(of: request))
-    try authorize(wanted, caller, context)
+    let decision = try authorize(wanted, caller, context)
     try refuseUsedToken(wanted, context)
     do { try lookAtHolder(of: wanted.name, caller, context) } catch {
       try audited { _, record in
@@ -30,7 +30,7 @@ extension Service {
       }
       throw error
     }
-    let runner = try reserve(wanted, caller, context)
+    let runner = try reserve(wanted, caller, decision, context)
     do {
       let token = try makeRegistrationToken(for: runner, context)
       let expiresAt = Timestamp(token.expiresAt)
@@ -44,22 +44,28 @@ extension Service {
 
   // MARK: - Authorize
 
+  /// Everything but the quota, which a look at the name's holder may still change.
   private func authorize(
     _ wanted: ProvisionRequest, _ caller: Principal, _ context: RequestContext
-  ) throws {
-    let policy = ApplicablePolicy(
-      stored: nil, claimed: nil, default: settings.defaultLabelPolicy, defaultMaximumRunners: nil)
-    // There is no limit on the number of runners, so the number does not matter.
-    let verdict = policy.verdict(
-      on: wanted, kind: .registrationToken, liveRunners: 0,
-      defaultRunnerGroupID: settings.defaultRunnerGroupID)
-    guard let reason = verdict.reasons.first else { return }
-    let error = ServiceError(reason, labels: wanted.labels)
-    try audited { _, record in
-      try record(
-        .provisionFailed(error, name: wanted.name.text, labels: wanted.labels, context))
+  ) throws -> Decision {
+    let decision = try database.read { transaction in
+      try decide(
+        wanted, .registrationToken, identity: caller.identity, claimed: context.claimedPolicy,
+        liveRunners: 0, transaction)
     }
-    throw error
+    let reasons = decision.verdict.reasons.filter { !$0.isQuota }
+    guard !reasons.isEmpty else { return decision }
+    throw try refused(Refusal(reasons, labels: wanted.labels), wanted, context)
+  }
+
+  /// Records a refusal by itself and returns what to throw.
+  private func refused(
+    _ refusal: Refusal, _ wanted: ProvisionRequest, _ context: RequestContext
+  ) throws -> any Error {
+    try audited { transaction, record in
+      try self.record(refusal, of: wanted, context, transaction, record)
+    }
+    return refusal.error
   }
 
   /// Before anybody else is asked on the strength of a token that has had its runner. `reserve` asks again.
@@ -67,13 +73,7 @@ extension Service {
     guard let token = context.singleUseToken,
       try database.read({ try $0.usedTokens.contains(token) })
     else { return }
-    let refusal = TokenRefusal.invalid(.alreadyUsed)
-    try audited { _, record in
-      try record(
-        .provisionFailed(
-          ServiceError(refusal), name: wanted.name.text, labels: wanted.labels, context))
-    }
-    throw refusal
+    throw try refused(.usedToken, wanted, context)
   }
 
   // MARK: - Reserve
@@ -96,19 +96,18 @@ extension Service {
   /// Takes the name, and the token where it is good for one runner only, and records the intent in one transaction, before
   /// GitHub is asked.
   private func reserve(
-    _ wanted: ProvisionRequest, _ caller: Principal, _ context: RequestContext
+    _ wanted: ProvisionRequest, _ caller: Principal, _ decision: Decision,
+    _ context: RequestContext
   ) throws -> Runner {
     var outcome: Result<Runner, any Error>?
     do {
       try audited { transaction, record in
-        switch try freeName(wanted.name, transaction, record, context) {
+        switch try admit(wanted, caller, decision, transaction, record, context) {
         case .failure(let refusal):
-          outcome = .failure(refusal)
-          try record(
-            .provisionFailed(
-              ServiceError(refusal), name: wanted.name.text, labels: wanted.labels, context))
+          outcome = .failure(refusal.error)
+          try self.record(refusal, of: wanted, context, transaction, record)
         case .success(let name):
-          let runner = reservation(of: name, wanted, caller, at: transaction.now)
+          let runner = reservation(of: name, wanted, caller, decision, at: transaction.now)
           if let token = context.singleUseToken { try transaction.usedTokens.insert(token) }
           try transaction.runners.insert(runner)
           try record(
@@ -128,26 +127,46 @@ extension Service {
   }
 
   private func reservation(
-    of name: RunnerName, _ wanted: ProvisionRequest, _ caller: Principal, at now: Timestamp
+    of name: RunnerName, _ wanted: ProvisionRequest, _ caller: Principal, _ decision: Decision,
+    at now: Timestamp
   ) -> Runner {
     Runner(
       id: UUID().uuidString.lowercased(), name: name, organization: settings.organization,
       status: .pending, busy: false, githubRunnerID: nil,
       runnerGroupID: wanted.runnerGroupID ?? settings.defaultRunnerGroupID,
       labels: wanted.labels, ephemeral: wanted.ephemeral, disableUpdate: wanted.disableUpdate,
-      provisioning: .registrationToken, owner: caller, isIssued: false,
+      provisioning: .registrationToken, owner: caller, policyRevision: decision.revision,
+      isIssued: false,
       pendingUntil: now.adding(seconds: reservationSeconds), createdAt: now, updatedAt: now,
       registeredAt: nil, deletedAt: nil, deletionReason: nil)
   }
 
-  /// The name asked for, or one made up, if no live runner has it and the token has not been used.
+  /// The runner's name, if the caller may have it now.
+  private func admit(
+    _ wanted: ProvisionRequest, _ caller: Principal, _ decision: Decision,
+    _ transaction: Transaction, _ record: (AuditEvent) throws -> Void, _ context: RequestContext
+  ) throws -> Result<RunnerName, Refusal> {
+    if let token = context.singleUseToken, try transaction.usedTokens.contains(token) {
+      return .failure(.usedToken)
+    }
+    // The decision holds for the policy that it was made by.
+    guard try transaction.labelPolicies.revision(of: caller.identity) == decision.revision else {
+      return .failure(Refusal(error: ServiceError.policyChanged))
+    }
+    guard let name = try freeName(wanted.name, transaction, record, context) else {
+      return .failure(Refusal(error: ServiceError.runnerNameConflict))
+    }
+    if let refusal = try quotaRefusal(of: caller, decision.policy, transaction) {
+      return .failure(refusal)
+    }
+    return .success(name)
+  }
+
+  /// The name asked for, or one made up, if no live runner has it.
   private func freeName(
     _ name: ProvisionRequest.Name, _ transaction: Transaction,
     _ record: (AuditEvent) throws -> Void, _ context: RequestContext
-  ) throws -> Result<RunnerName, any Error> {
-    if let token = context.singleUseToken, try transaction.usedTokens.contains(token) {
-      return .failure(TokenRefusal.invalid(.alreadyUsed))
-    }
+  ) throws -> RunnerName? {
     let candidates: [RunnerName]
     switch name {
     case .exactly(let name): candidates = [name]
@@ -155,8 +174,7 @@ extension Service {
       var generator = SystemRandomNumberGenerator()
       candidates = (0..<8).compactMap { _ in prefix.makeName(using: &generator) }
     }
-    let free = try candidates.first { try isFree($0, transaction, record, context) }
-    return free.map { .success($0) } ?? .failure(ServiceError.runnerNameConflict)
+    return try candidates.first { try isFree($0, transaction, record, context) }
   }
 
   /// A reservation whose worker ended before it issued anything does not stand in the way for longer than its deadline.
@@ -255,7 +273,7 @@ extension Service {
 
 extension ProvisionRequest.Name {
   /// For the audit log.
-  fileprivate var text: String {
+  var text: String {
     switch self {
     case .exactly(let name): name.description
     case .generated(let prefix): prefix.description + "-*"
@@ -263,17 +281,14 @@ extension ProvisionRequest.Name {
   }
 }
 
-extension ServiceError {
-  /// The refusal that a caller sees. `labels` are all that were asked for.
-  fileprivate init(_ reason: PolicyVerdict.Reason, labels: [Label]) {
-    self =
-      switch reason {
-      case .runnerGroupNotAllowed(let id): .runnerGroupNotAllowed(id)
-      case .labelsNotAllowed(let denied): .labelPolicyViolation(labels: denied.map(\.description))
-      // Of these the default policy gives only the first.
-      case .noPolicy, .jitRequired, .ephemeralRequired, .quotaExceeded, .patternLimit:
-        .labelPolicyViolation(labels: labels.map(\.description))
-      }
+extension Refusal {
+  fileprivate static let usedToken = Refusal(
+    error: TokenRefusal.invalid(.alreadyUsed), events: [.tokenReplay])
+}
+
+extension PolicyVerdict.Reason {
+  fileprivate var isQuota: Bool {
+    if case .quotaExceeded = self { true } else { false }
   }
 }
 
@@ -287,12 +302,13 @@ extension Runner {
       "provisioning": .text(provisioning.rawValue),
     ]
     data["jti"] = context.tokenID.map { .text($0) }
+    data["policy_revision"] = policyRevision.map { .number($0) }
     return data
   }
 }
 
 extension AuditEvent {
-  fileprivate static func provisionFailed(
+  static func provisionFailed(
     _ error: ServiceError, name: String, labels: [Label], _ context: RequestContext,
     runnerID: String? = nil
   ) -> AuditEvent {

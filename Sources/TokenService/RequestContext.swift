@@ -18,6 +18,8 @@ struct RequestContext {
   var principal: Principal?
   /// The caller's token, where tokens are good for one runner only.
   var singleUseToken: SingleUseToken?
+  /// The policy that the caller's token carries.
+  var claimedPolicy: LabelPolicy?
   /// `jti` of the caller's token.
   var tokenID: String?
   /// What the caller sent, for `TokenFacts` where it is refused. Never shown.

@@ -1,0 +1,91 @@
+import Runners
+import Storage
+
+/// What was decided on a request, and by which policy.
+struct Decision {
+  let policy: ApplicablePolicy
+  /// Of the stored policy; nil where there is none.
+  let revision: Int64?
+  let verdict: PolicyVerdict
+}
+
+/// Why a request is refused, with what an admin should be told beside.
+struct Refusal: Error {
+  /// What the caller is told.
+  let error: any Error
+  var events: [SecurityEvent.Kind] = []
+}
+
+extension Service {
+  /// Decides on a request of the caller with this identity. `liveRunners`: how many count towards their quota.
+  func decide(
+    _ wanted: ProvisionRequest, _ kind: Provisioning, identity: String, claimed: LabelPolicy?,
+    liveRunners: Int, _ transaction: Transaction
+  ) throws -> Decision {
+    let stored = try transaction.labelPolicies.policy(of: identity)
+    let policy = ApplicablePolicy(
+      stored: stored?.policy, claimed: claimed, default: settings.defaultLabelPolicy,
+      defaultMaximumRunners: settings.defaultMaximumRunners)
+    let verdict = policy.verdict(
+      on: wanted, kind: kind, liveRunners: liveRunners,
+      defaultRunnerGroupID: settings.defaultRunnerGroupID)
+    return Decision(policy: policy, revision: stored?.revision, verdict: verdict)
+  }
+
+  /// What keeps the caller from one runner more, if anything does. Only the transaction that reserves it knows for certain.
+  func quotaRefusal(
+    of caller: Principal, _ policy: ApplicablePolicy, _ transaction: Transaction
+  ) throws -> Refusal? {
+    let current = try transaction.runners.countLive(
+      of: caller, organization: settings.organization, now: transaction.now)
+    return policy.quotaDenial(liveRunners: current).map { Refusal([$0], labels: []) }
+  }
+
+  /// Records a refusal with what an admin should look at, in the transaction that it belongs to.
+  func record(
+    _ refusal: Refusal, of wanted: ProvisionRequest, _ context: RequestContext,
+    _ transaction: Transaction, _ record: (AuditEvent) throws -> Void
+  ) throws {
+    try record(
+      .provisionFailed(
+        ServiceError(refusal.error), name: wanted.name.text, labels: wanted.labels, context))
+    for kind in refusal.events {
+      try transaction.securityEvents.record(
+        SecurityEvent(
+          kind, actor: context.actor, runnerName: wanted.name.text,
+          data: ["labels": .texts(wanted.labels.map(\.description))]))
+    }
+  }
+}
+
+extension Refusal {
+  /// What the caller must see to first, and what an admin should see at all. `reasons` are not empty; `labels` are all that
+  /// were asked for.
+  init(_ reasons: [PolicyVerdict.Reason], labels: [Label]) {
+    error = reasons.first.map { ServiceError($0, labels: labels) } ?? .internalError
+    events = reasons.compactMap { reason in
+      switch reason {
+      case .noPolicy, .labelsNotAllowed: .labelPolicyViolation
+      case .runnerGroupNotAllowed: .runnerGroupDenied
+      case .quotaExceeded: .quotaExceeded
+      case .patternLimit: .patternLimit
+      case .jitRequired, .ephemeralRequired: nil
+      }
+    }
+  }
+}
+
+extension ServiceError {
+  fileprivate init(_ reason: PolicyVerdict.Reason, labels: [Label]) {
+    self =
+      switch reason {
+      case .noPolicy, .patternLimit: .labelPolicyViolation(labels: labels.map(\.description))
+      case .labelsNotAllowed(let denied): .labelPolicyViolation(labels: denied.map(\.description))
+      case .runnerGroupNotAllowed(let id): .runnerGroupNotAllowed(id)
+      case .jitRequired: .runnerKindNotAllowed(instead: "POST /api/v1/runners/jit")
+      case .ephemeralRequired:
+        .runnerKindNotAllowed(instead: "leave ephemeral out, or set it to true")
+      case .quotaExceeded(let limit, let current): .quotaExceeded(limit: limit, current: current)
+      }
+  }
+}
