@@ -13,6 +13,8 @@ public struct AuditEvent: Sendable, Equatable {
     case deprovision
     case refresh
     case statusChange = "status_change"
+    /// An admin asked what another's request would come to.
+    case policyExplained = "policy_explained"
     case policyCreated = "policy_created"
     case policyUpdated = "policy_updated"
     case policyDeleted = "policy_deleted"

@@ -59,6 +59,20 @@ public struct RunnerStore {
       arguments: [organization, owner.issuer, owner.subject, now.description]) ?? 0
   }
 
+  /// The same for everybody of an identity, whoever vouched for it. For people; a quota is an owner's.
+  public func countLive(
+    ofIdentity identity: String, organization: String, now: Timestamp
+  ) throws -> Int {
+    try Int.fetchOne(
+      database,
+      sql: """
+        SELECT count(*) FROM runners
+        WHERE organization = ? AND provisioned_by = ? AND status <> 'deleted'
+          AND NOT (status = 'pending' AND pending_until < ?)
+        """,
+      arguments: [organization, identity, now.description]) ?? 0
+  }
+
   public func insert(_ runner: Runner) throws {
     let labels = try String(
       decoding: JSONEncoder().encode(runner.labels.map(\.description)), as: UTF8.self)

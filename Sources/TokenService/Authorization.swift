@@ -23,13 +23,17 @@ extension Service {
     liveRunners: Int, _ transaction: Transaction
   ) throws -> Decision {
     let stored = try transaction.labelPolicies.policy(of: identity)
-    let policy = ApplicablePolicy(
-      stored: stored?.policy, claimed: claimed, default: settings.defaultLabelPolicy,
-      defaultMaximumRunners: settings.defaultMaximumRunners)
+    let policy = applicablePolicy(stored: stored?.policy, claimed: claimed)
     let verdict = policy.verdict(
       on: wanted, kind: kind, liveRunners: liveRunners,
       defaultRunnerGroupID: settings.defaultRunnerGroupID)
     return Decision(policy: policy, revision: stored?.revision, verdict: verdict)
+  }
+
+  func applicablePolicy(stored: LabelPolicy?, claimed: LabelPolicy?) -> ApplicablePolicy {
+    ApplicablePolicy(
+      stored: stored, claimed: claimed, default: settings.defaultLabelPolicy,
+      defaultMaximumRunners: settings.defaultMaximumRunners)
   }
 
   /// What keeps the caller from one runner more, if anything does. Only the transaction that reserves it knows for certain.
@@ -76,7 +80,8 @@ extension Refusal {
 }
 
 extension ServiceError {
-  fileprivate init(_ reason: PolicyVerdict.Reason, labels: [Label]) {
+  /// What a caller is told of one reason. `labels` are all that were asked for.
+  init(_ reason: PolicyVerdict.Reason, labels: [Label]) {
     self =
       switch reason {
       case .noPolicy, .patternLimit: .labelPolicyViolation(labels: labels.map(\.description))

@@ -14,6 +14,7 @@ extension LabelPolicy {
       case "allowed_labels": allowedLabels = try Self.labels(member.value)
       case "label_patterns": labelPatterns = try Self.patterns(member.value)
       case "max_runners":
+        if member.value == .null { continue }
         guard let number = member.value.integer, (0...1_000_000).contains(number) else {
           throw Self.unreadable("max_runners must be a whole number, 0 or more")
         }

@@ -7,6 +7,8 @@ enum Route: Sendable, Equatable {
   case health
   case readiness
   case provisionRunner
+  /// With `dry_run=true`: what would be decided. The identity to decide for, where an admin asks for another's.
+  case explainProvision(as: String?)
   case listRunners(Query)
   /// By the name of a live runner, or the id of any.
   case showRunner(String)
@@ -20,7 +22,7 @@ enum Route: Sendable, Equatable {
     case .root: "/"
     case .health: "/health"
     case .readiness: "/health/ready"
-    case .provisionRunner: "/api/v1/runners/provision"
+    case .provisionRunner, .explainProvision: "/api/v1/runners/provision"
     case .listRunners: "/api/v1/runners"
     case .showRunner, .deleteRunner: "/api/v1/runners/{name}"
     case .refreshRunner: "/api/v1/runners/{name}/refresh"
@@ -41,8 +43,25 @@ enum Route: Sendable, Equatable {
       if let get = allowed.firstIndex(of: "GET") { allowed.insert("HEAD", at: get + 1) }
       throw .methodNotAllowed(allowed: allowed)
     }
-    if case .listRunners = route {} else { try query.expectOnly([]) }
-    self = route
+    switch route {
+    case .listRunners: self = route
+    case .provisionRunner: self = try Self.provision(query)
+    default:
+      try query.expectOnly([])
+      self = route
+    }
+  }
+
+  private static func provision(_ query: Query) throws(ServiceError) -> Route {
+    try query.expectOnly(["dry_run", "as"])
+    guard let dryRun = query["dry_run"] else {
+      try query.expectOnly([])
+      return .provisionRunner
+    }
+    guard dryRun == "true" else {
+      throw .validation([FieldError("dry_run", "must be true, or left out")])
+    }
+    return .explainProvision(as: query["as"])
   }
 
   /// What can be done at a path. Runners may be called `provision`, so their paths overlap.

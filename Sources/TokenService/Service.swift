@@ -82,6 +82,8 @@ public struct Service: RequestHandler {
     case .readiness: try showReadiness()
     case .provisionRunner:
       try provisionRunner(request, try caller(of: request, &context), context)
+    case .explainProvision(let identity):
+      try explainProvision(request, as: identity, try caller(of: request, &context), context)
     case .listRunners(let query):
       try listRunners(query, try caller(of: request, &context))
     case .showRunner(let name):
@@ -91,7 +93,7 @@ public struct Service: RequestHandler {
     case .deleteRunner(let name):
       try deleteRunner(name, try caller(of: request, &context), context)
     case .showCaller:
-      try showCaller(try caller(of: request, &context))
+      try showCaller(try caller(of: request, &context), context)
     }
   }
 
