@@ -67,14 +67,20 @@ extension Refusal {
   /// were asked for.
   init(_ reasons: [PolicyVerdict.Reason], labels: [Label]) {
     error = reasons.first.map { ServiceError($0, labels: labels) } ?? .internalError
-    events = reasons.compactMap { reason in
-      switch reason {
-      case .noPolicy, .labelsNotAllowed: .labelPolicyViolation
-      case .runnerGroupNotAllowed: .runnerGroupDenied
-      case .quotaExceeded: .quotaExceeded
-      case .patternLimit: .patternLimit
-      case .jitRequired, .ephemeralRequired: nil
-      }
+    for kind in reasons.compactMap(SecurityEvent.Kind.init) where !events.contains(kind) {
+      events.append(kind)
+    }
+  }
+}
+
+extension SecurityEvent.Kind {
+  fileprivate init?(_ reason: PolicyVerdict.Reason) {
+    switch reason {
+    case .noPolicy, .labelsNotAllowed: self = .labelPolicyViolation
+    case .runnerGroupNotAllowed: self = .runnerGroupDenied
+    case .quotaExceeded: self = .quotaExceeded
+    case .patternLimit: self = .patternLimit
+    case .jitRequired, .ephemeralRequired: return nil
     }
   }
 }
