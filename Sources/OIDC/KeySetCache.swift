@@ -27,11 +27,20 @@ final class KeySetCache: Sendable {
     var lifetime: Duration = .zero
     /// When an unknown key last made us look.
     var lookedForUnknownKeyAt: Duration?
+    var looksBegun = 0
     /// Since the last fetch that succeeded.
     var failure: Failure?
     /// Fetches are numbered from 1, in the order in which they begin.
     var lastBegun = 0
     var lastSucceeded = 0
+
+    /// The keys, unless they are too old even for an outage.
+    func servingKeys(at now: Duration) -> JWKSet? {
+      now - fetchedAt < KeySetCache.maximumAge ? keySet : nil
+    }
+
+    /// From then on they should be fetched anew: early enough for some attempts before their time is up.
+    var refreshesFrom: Duration { keySet == nil ? .zero : fetchedAt + lifetime * 3 / 4 }
   }
 
   /// Bounds on what `Cache-Control` may ask for.
@@ -72,25 +81,32 @@ final class KeySetCache: Sendable {
     return servingKeys()?.key(id: id, algorithm: algorithm)
   }
 
-  /// Fetches where there are no keys, and where their time is up and nobody has found the provider down: then what calls
-  /// `refreshIfDue` is not at work, and a key that was taken away must not serve unnoticed. Returns whether it fetched.
+  /// Fetches where there are no keys, and where their time is up and nobody has found the provider down of late: then what
+  /// calls `refreshIfDue` is not at work, and a key that was taken away must not serve unnoticed.
+  ///
+  /// Returns whether that brought what the provider has now: a fetch that was under way before need not.
   private func fetchIfOverdue() throws(TokenRefusal) -> Bool {
     let now = uptime()
-    let isOverdue = state.withLock { $0.failure == nil && now - $0.fetchedAt >= $0.lifetime }
-    let hasKeys = servingKeys() != nil
+    let (hasKeys, isOverdue, begun, succeeded) = state.withLock { state in
+      let hasFailedOfLate = state.failure.map { now - $0.at < Self.retryInterval } ?? false
+      return (
+        state.servingKeys(at: now) != nil,
+        now - state.fetchedAt >= state.lifetime && !hasFailedOfLate, state.lastBegun,
+        state.lastSucceeded
+      )
+    }
     guard isOverdue || !hasKeys else { return false }
-    do { try waiters.run(fetch) } catch {
+    do {
+      try waiters.run { () throws(TokenRefusal) in try fetch(after: succeeded) }
+    } catch {
       guard hasKeys else { throw error }
     }
-    return true
+    return state.withLock { $0.lastSucceeded > begun }
   }
 
-  /// The keys, unless they are too old even for an outage.
   private func servingKeys() -> JWKSet? {
     let now = uptime()
-    return state.withLock { state in
-      now - state.fetchedAt < Self.maximumAge ? state.keySet : nil
-    }
+    return state.withLock { $0.servingKeys(at: now) }
   }
 
   /// A provider that has just changed its keys signs with one that we do not know. So may anybody: hence one look an
@@ -101,7 +117,10 @@ final class KeySetCache: Sendable {
       let (isDue, begun, failure) = state.withLock { state in
         let last = state.lookedForUnknownKeyAt
         let isDue = last.map { now - $0 >= Self.unknownKeyInterval } ?? true
-        if isDue { state.lookedForUnknownKeyAt = now }
+        if isDue {
+          state.lookedForUnknownKeyAt = now
+          state.looksBegun += 1
+        }
         return (isDue, state.lastBegun, state.failure)
       }
       // A fetch that was under way before may bring what the provider had before.
@@ -111,6 +130,8 @@ final class KeySetCache: Sendable {
     }
   }
 
+  var looksBegun: Int { state.withLock(\.looksBegun) }
+
   /// The ids of the keys that can be used. For admins.
   var keyIDs: [String] { servingKeys()?.keys.map { $0.keyID ?? "(no kid)" } ?? [] }
 
@@ -118,34 +139,34 @@ final class KeySetCache: Sendable {
 
   /// Fetches the keys if they are absent or most of their time has passed.
   func refreshIfDue() throws(TokenRefusal) {
+    let succeeded = state.withLock(\.lastSucceeded)
     guard timeUntilRefresh() <= .zero else { return }
-    try fetch()
+    try fetch(after: succeeded)
   }
 
   /// How long until `refreshIfDue` has something to do.
   func timeUntilRefresh() -> Duration {
     let now = uptime()
     return state.withLock { state in
-      // Early enough for some attempts before the time is up.
-      let due = state.keySet == nil ? .zero : state.fetchedAt + state.lifetime * 3 / 4
-      let retry = state.failure.map { $0.at + Self.retryInterval } ?? .zero
-      return max(due, retry) - now
+      // Sooner where the keys do not keep for long.
+      let pause = min(Self.retryInterval, max(Self.failureInterval, state.lifetime / 8))
+      let retry = state.failure.map { $0.at + pause } ?? .zero
+      return max(state.refreshesFrom, retry) - now
     }
   }
 
-  /// Whether there are keys. Fetches them where they are absent or their time is up, unless that failed a moment ago.
+  /// Whether the last attempt to fetch the keys failed.
+  var isFailing: Bool { state.withLock { $0.failure != nil } }
+
+  /// Whether there are keys. Fetches them where they are absent or should be fetched anew, unless that failed a moment ago.
   func checkState() -> KeyState {
     let now = uptime()
-    let (isFresh, failure) = state.withLock { state in
-      (state.keySet != nil && now - state.fetchedAt < state.lifetime, state.failure)
+    let (isDue, failure, succeeded) = state.withLock { state in
+      (now >= state.refreshesFrom, state.failure, state.lastSucceeded)
     }
-    if let failure, !isFresh, now - failure.at < Self.retryInterval {
-      return unavailable(failure.reason)
-    }
-    do {
-      if !isFresh { try fetch() }
-    } catch {
-      return unavailable(error.reason)
+    if isDue {
+      if let failure, now - failure.at < Self.retryInterval { return unavailable(failure.reason) }
+      do { try fetch(after: succeeded) } catch { return unavailable(error.reason) }
     }
     let isEmpty = servingKeys()?.keys.isEmpty ?? true
     return isEmpty ? .missing(reason: "the key set has no usable key") : .fresh
@@ -157,12 +178,7 @@ final class KeySetCache: Sendable {
 
   // MARK: - Fetching
 
-  /// Fetches, or shares the fetch that is under way.
-  private func fetch() throws(TokenRefusal) {
-    try fetch(after: state.withLock(\.lastSucceeded))
-  }
-
-  /// Sees to it that a fetch of a higher number has succeeded.
+  /// Fetches, or shares the fetch that is under way, until one of a higher number has succeeded.
   private func fetch(after number: Int) throws(TokenRefusal) {
     while state.withLock(\.lastSucceeded) <= number {
       try fetches.run { () throws(TokenRefusal) in
@@ -177,18 +193,17 @@ final class KeySetCache: Sendable {
   }
 
   private func fetchNow() throws(TokenRefusal) {
+    let start = uptime()
     let number = state.withLock { state in
       state.lastBegun += 1
       return state.lastBegun
     }
     do {
       let (keySet, lifetime) = try source.fetch()
-      let now = uptime()
       state.withLock {
         $0.keySet = keySet
-        $0.fetchedAt = now
-        $0.lifetime = min(
-          max(lifetime ?? Self.defaultLifetime, Self.minimumLifetime), Self.maximumLifetime)
+        $0.fetchedAt = start
+        $0.lifetime = Self.bounded(lifetime, of: keySet)
         $0.failure = nil
         $0.lastSucceeded = number
       }
@@ -197,6 +212,14 @@ final class KeySetCache: Sendable {
       state.withLock { $0.failure = failure }
       throw .providerUnavailable(error.reason)
     }
+  }
+}
+
+extension KeySetCache {
+  /// A set without keys may be a mistake, which should not last.
+  private static func bounded(_ lifetime: Duration?, of keySet: JWKSet) -> Duration {
+    guard !keySet.keys.isEmpty else { return minimumLifetime }
+    return min(max(lifetime ?? defaultLifetime, minimumLifetime), maximumLifetime)
   }
 }
 

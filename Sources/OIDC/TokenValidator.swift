@@ -24,8 +24,16 @@ public struct TokenValidator: Sendable {
     let keySets: KeySetCache
     let claimNames: ClaimNames
 
-    func refreshKeys(failed: (_ provider: String, _ reason: String) -> Void) -> Duration {
+    /// Returns how long until there is something to do again.
+    func refreshKeys(
+      isDown: inout Bool, failed: (_ provider: String, _ reason: String) -> Void,
+      recovered: (_ provider: String) -> Void
+    ) -> Duration {
       do { try keySets.refreshIfDue() } catch { failed(provider.name, error.reason) }
+      // Others fetch too, so the state says more than this attempt.
+      let wasDown = isDown
+      isDown = keySets.isFailing
+      if wasDown, !isDown { recovered(provider.name) }
       return keySets.timeUntilRefresh()
     }
   }
@@ -160,24 +168,27 @@ extension TokenValidator {
       Thread.detachNewThread {
         var isDown = false
         while true {
-          let wasDown = isDown
-          isDown = false
-          let due = issuer.refreshKeys { provider, reason in
-            isDown = true
-            failed(provider, reason)
-          }
-          if wasDown, !isDown { recovered(issuer.provider.name) }
-          let pause = max(due, .seconds(1))
-          Thread.sleep(forTimeInterval: Double(pause.components.seconds))
+          let pause = issuer.refreshKeys(isDown: &isDown, failed: failed, recovered: recovered)
+          Thread.sleep(forTimeInterval: Double(max(pause.components.seconds, 0) + 1))
         }
       }
     }
   }
 
-  /// What those threads do, once for all of them. Returns how long until the next has something to do.
-  func refreshKeys(failed: (_ provider: String, _ reason: String) -> Void) -> Duration? {
-    issuers.map { $0.refreshKeys(failed: failed) }.min()
+  /// One turn of each of those threads, one after the other. `isDown`: which providers were down at the last one. Returns how
+  /// long until the next has something to do.
+  func refreshKeys(
+    isDown: inout [String: Bool], failed: (_ provider: String, _ reason: String) -> Void,
+    recovered: (_ provider: String) -> Void
+  ) -> Duration? {
+    issuers.map { issuer in
+      issuer.refreshKeys(
+        isDown: &isDown[issuer.provider.name, default: false], failed: failed, recovered: recovered)
+    }.min()
   }
+
+  /// How many looks for unknown keys have begun.
+  var looks: Int { issuers.map(\.keySets.looksBegun).reduce(0, +) }
 
   /// How many signatures are remembered as verified.
   var rememberedSignatures: Int { verifiedSignatures.count }

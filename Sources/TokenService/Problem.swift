@@ -109,7 +109,7 @@ struct Problem {
       case .identityProviderBusy(let seconds):
         Problem(
           503, "IDENTITY_PROVIDER_UNAVAILABLE",
-          "Many callers wait for the identity provider's keys; try again in a few seconds.",
+          "Many callers wait for the identity provider's keys; try again in a second.",
           retryAfter: seconds)
       case .databaseUnavailable:
         Problem(

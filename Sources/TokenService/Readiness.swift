@@ -55,8 +55,8 @@ final class Readiness: Sendable {
   private let tokenValidator: TokenValidator?
   private let logger: Logger
   private let state = Locked(State())
-  /// The causes of what failed in the last look, so that the log has each once.
-  private let causes = Locked<[String: String]>([:])
+  /// What came of the last look's checks, so that the log has what changed.
+  private let outcomes = Locked<[String: Outcome]>([:])
 
   private struct State {
     var last: (report: Report, at: ContinuousClock.Instant)?
@@ -110,21 +110,26 @@ final class Readiness: Sendable {
       }
     }
     outcomes.merge(keyOutcomes(&causes)) { $1 }
-    log(causes)
+    log(outcomes, causes)
     return Report(checks: outcomes, timestamp: now)
   }
 
   /// Anybody may read the report; the causes are for the admin.
-  private func log(_ causes: [String: String]) {
-    let former = self.causes.withLock { known in
-      defer { known = causes }
+  private func log(_ outcomes: [String: Outcome], _ causes: [String: String]) {
+    let former = self.outcomes.withLock { known in
+      defer { known = outcomes }
       return known
     }
-    for (check, cause) in causes where former[check] == nil {
-      logger.error("a check failed", metadata: ["check": "\(check)", "cause": "\(cause)"])
-    }
-    for check in former.keys where causes[check] == nil {
-      logger.info("a check is passed again", metadata: ["check": "\(check)"])
+    for (check, outcome) in outcomes where outcome != former[check] ?? .ok {
+      guard outcome != .ok else {
+        logger.info("a check is passed again", metadata: ["check": "\(check)"])
+        continue
+      }
+      logger.error(
+        "a check failed",
+        metadata: [
+          "check": "\(check)", "outcome": "\(outcome.rawValue)", "cause": "\(causes[check] ?? "")",
+        ])
     }
   }
 

@@ -52,9 +52,9 @@ struct CheckTokenCommand: ParsableCommand {
       for check in open.dropFirst() { print("-       \(check.rawValue)") }
       print("\n\(Self.explanation(of: error))")
       if open.first == .key {
-        for (provider, ids) in validator.keyIDs() where !ids.isEmpty {
-          print(
-            "Keys of \(provider) that can be used: \(Self.visible(ids.joined(separator: ", ")))")
+        for (provider, ids) in validator.keyIDs() {
+          let list = ids.isEmpty ? "none" : Self.visible(ids.joined(separator: ", "))
+          print("Keys of \(provider) that can be used: \(list)")
         }
       }
       throw ExitCode.failure
@@ -74,7 +74,7 @@ struct CheckTokenCommand: ParsableCommand {
       print(isUsed ? "FAILED  not used before" : "ok      not used before")
       return isUsed
     } catch let error as StorageError {
-      print("-       not used before (\(error))")
+      print("-       not used before (\(error))\n\nAs far as could be checked:")
       return false
     }
   }

@@ -141,7 +141,8 @@ import Testing
         bundles.withLock { $0[request.url] = .some(request.certificateBundle) }
         return try http.send(request)
       }, uptime: clock.uptime)
-    _ = validator.refreshKeys { _, _ in }
+    var isDown: [String: Bool] = [:]
+    _ = validator.refreshKeys(isDown: &isDown, failed: { _, _ in }, recovered: { _ in })
     #expect(
       bundles.withLock { $0 } == [
         "https://people.example/.well-known/openid-configuration": nil,

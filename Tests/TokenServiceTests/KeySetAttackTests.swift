@@ -263,7 +263,9 @@ import Testing
   /// What the worker's own thread does from time to time.
   private func refreshKeys(of service: AttackedService) throws {
     let validator = try #require(service.world.service.authenticator.tokenValidator)
-    _ = validator.refreshKeys { _, reason in Issue.record("\(reason)") }
+    var isDown: [String: Bool] = [:]
+    _ = validator.refreshKeys(
+      isDown: &isDown, failed: { _, reason in Issue.record("\(reason)") }, recovered: { _ in })
   }
 
   @Test func `a key that was taken away, or replaced under its id, is refused within ten minutes`()
