@@ -2,6 +2,7 @@ import FastCGI
 import HTTPClient
 import Runners
 import StrictJSON
+import TestSupport
 import Testing
 
 @testable import TokenService
