@@ -1,20 +1,13 @@
 import FastCGI
 import Runners
 import Storage
-import StrictJSON
 
 extension Service {
   /// POST /api/v1/runners/provision?dry_run=true: what would be decided, and why. Reserves nothing and asks nobody.
-  ///
-  /// An admin may ask for another identity by `as`. A policy in that caller's token is not known then, and the runners of
-  /// everybody who bears the identity are counted.
   func explainProvision(
-    _ request: Request, as identity: String?, _ caller: Principal, _ context: RequestContext
+    _ request: Request, _ caller: Principal, _ context: RequestContext
   ) throws -> Response {
     let wanted = try ProvisionRequest(parsing: try JSONBody.object(of: request))
-    if let identity, !identity.hasSameUTF8(as: caller.identity) {
-      return try explain(wanted, asAdmin: caller, for: identity, context)
-    }
     let (decision, current) = try database.read { transaction in
       let current = try transaction.runners.countLive(
         of: caller, organization: settings.organization, now: transaction.now)
@@ -26,11 +19,12 @@ extension Service {
     return try JSONBody.response(Explanation(decision, identity: caller.identity, used: current))
   }
 
-  private func explain(
-    _ wanted: ProvisionRequest, asAdmin admin: Principal, for identity: String,
-    _ context: RequestContext
+  /// The same for another, with `as` beside. A policy in that caller's token is not known then, and the runners of everybody
+  /// who bears the identity are counted.
+  func explainProvision(
+    _ request: Request, of identity: String, _: Administrator, _ context: RequestContext
   ) throws -> Response {
-    guard admin.isAdmin else { throw ServiceError.adminRequired }
+    let wanted = try ProvisionRequest(parsing: try JSONBody.object(of: request))
     let (decision, current) = try audited { transaction, record in
       let current = try transaction.runners.countLive(
         ofIdentity: identity, organization: settings.organization, now: transaction.now)

@@ -82,8 +82,10 @@ public struct Service: RequestHandler {
     case .readiness: try showReadiness()
     case .provisionRunner:
       try provisionRunner(request, try caller(of: request, &context), context)
-    case .explainProvision(let identity):
-      try explainProvision(request, as: identity, try caller(of: request, &context), context)
+    case .explainProvision:
+      try explainProvision(request, try caller(of: request, &context), context)
+    case .explainProvisionOf(let identity):
+      try explainProvision(request, of: identity, try admin(of: request, &context), context)
     case .listRunners(let query):
       try listRunners(query, try caller(of: request, &context))
     case .showRunner(let name):
@@ -94,10 +96,26 @@ public struct Service: RequestHandler {
       try deleteRunner(name, try caller(of: request, &context), context)
     case .showCaller:
       try showCaller(try caller(of: request, &context), context)
+    case .saveLabelPolicy:
+      try saveLabelPolicy(request, try admin(of: request, &context), context)
+    case .listLabelPolicies(let query):
+      try listLabelPolicies(query, try admin(of: request, &context))
+    case .showLabelPolicy(let user):
+      try showLabelPolicy(user, try admin(of: request, &context))
+    case .deleteLabelPolicy(let user):
+      try deleteLabelPolicy(user, request, try admin(of: request, &context), context)
+    case .listSecurityEvents(let query):
+      try listSecurityEvents(query, try admin(of: request, &context))
+    case .listAllRunners(let query):
+      try listAllRunners(query, try admin(of: request, &context))
+    case .showAnyRunner(let id):
+      try showAnyRunner(id, try admin(of: request, &context))
+    case .deleteAnyRunner(let id):
+      try deleteAnyRunner(id, try admin(of: request, &context), context)
     }
   }
 
-  private func caller(of request: Request, _ context: inout RequestContext) throws -> Principal {
+  func caller(of request: Request, _ context: inout RequestContext) throws -> Principal {
     try authenticator.authenticate(request.parameters, &context)
   }
 
