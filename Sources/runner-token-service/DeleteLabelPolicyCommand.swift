@@ -48,7 +48,9 @@ struct DeleteLabelPolicyCommand: ParsableCommand {
   private func delete(from state: ServiceState) throws -> StoredLabelPolicy? {
     try state.change { transaction, record in
       let deleted = try transaction.labelPolicies.delete(user)
-      if let deleted { try record(.policyChange(.policyDeleted, before: deleted, after: nil)) }
+      if let deleted {
+        try record(.policyChange(.policyDeleted, of: deleted, before: deleted, after: nil))
+      }
       return deleted
     }
   }

@@ -3,14 +3,9 @@ import Runners
 
 /// A label policy as the commands show it: with the members of the API's answer.
 struct LabelPolicyRow: Encodable {
-  let userIdentity: String
-  let policy: LabelPolicy
-  /// nil for a policy that was not saved.
-  let stored: StoredLabelPolicy?
+  private let stored: StoredLabelPolicy
 
   init(_ stored: StoredLabelPolicy) {
-    userIdentity = stored.userIdentity
-    policy = stored.policy
     self.stored = stored
   }
 
@@ -32,7 +27,8 @@ struct LabelPolicyRow: Encodable {
   /// Members without a value are there, as null.
   func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: CodingKeys.self)
-    try container.encode(userIdentity, forKey: .userIdentity)
+    let policy = stored.policy
+    try container.encode(stored.userIdentity, forKey: .userIdentity)
     try container.encode(policy.allowedLabels.map(\.description), forKey: .allowedLabels)
     try container.encode(policy.labelPatterns.map(\.source), forKey: .labelPatterns)
     try container.encode(policy.maximumRunners, forKey: .maximumRunners)
@@ -41,10 +37,10 @@ struct LabelPolicyRow: Encodable {
     try container.encode(policy.requiresJIT, forKey: .requiresJIT)
     try container.encode(policy.requiresEphemeral, forKey: .requiresEphemeral)
     try container.encode(policy.description, forKey: .description)
-    try container.encode(stored?.revision, forKey: .revision)
-    try container.encode(stored?.createdAt, forKey: .createdAt)
-    try container.encode(stored?.updatedAt, forKey: .updatedAt)
-    try container.encode(stored?.updatedBy, forKey: .updatedBy)
+    try container.encode(stored.revision, forKey: .revision)
+    try container.encode(stored.createdAt, forKey: .createdAt)
+    try container.encode(stored.updatedAt, forKey: .updatedAt)
+    try container.encode(stored.updatedBy, forKey: .updatedBy)
   }
 }
 

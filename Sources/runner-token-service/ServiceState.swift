@@ -45,12 +45,14 @@ struct ServiceState {
 }
 
 extension AuditEvent {
-  /// What became of an identity's policy, with the whole of it before and after.
+  /// A policy was made, replaced or deleted: what it was and what it is, as the API records it.
   static func policyChange(
-    _ kind: Kind, before: StoredLabelPolicy?, after: StoredLabelPolicy?
+    _ kind: Kind, of policy: StoredLabelPolicy, before: StoredLabelPolicy?,
+    after: StoredLabelPolicy?
   ) throws -> AuditEvent {
-    var data: [String: Value] = [:]
-    data["policy_of"] = (after ?? before).map { .text($0.userIdentity) }
+    var data: [String: Value] = [
+      "policy_user_identity": .text(policy.userIdentity), "revision": .number(policy.revision),
+    ]
     data["before"] = try before.map { .text(try JSONLine.text(LabelPolicyRow($0))) }
     data["after"] = try after.map { .text(try JSONLine.text(LabelPolicyRow($0))) }
     return AuditEvent(kind, actor: ServiceState.actor, data: data)

@@ -50,7 +50,8 @@ struct SetLabelPolicyCommand: ParsableCommand {
           policy, of: user, by: ServiceState.actor.identity ?? "cli:")
         try record(
           .policyChange(
-            before == nil ? .policyCreated : .policyUpdated, before: before, after: after))
+            before == nil ? .policyCreated : .policyUpdated, of: after, before: before, after: after
+          ))
         return (before, after)
       }
       printChange(from: before, to: after.policy)
@@ -137,11 +138,19 @@ struct LabelPolicyOptions: ParsableArguments {
     for group in runnerGroups where group <= 0 {
       faults.append("--runner-group \(group): must be a positive whole number")
     }
-    if let description, description.unicodeScalars.count > Self.maximumDescriptionLength {
+    if let description, !Self.isDescription(description) {
       faults.append(
-        "--description: at most \(Self.maximumDescriptionLength) characters are allowed")
+        "--description: must have at most \(Self.maximumDescriptionLength) characters, without control characters but newlines and tabs"
+      )
     }
     return faults
+  }
+
+  private static func isDescription(_ text: String) -> Bool {
+    text.unicodeScalars.count <= maximumDescriptionLength
+      && text.unicodeScalars.allSatisfy {
+        $0.properties.generalCategory != .control || $0 == "\n" || $0 == "\t"
+      }
   }
 
   /// The policy, where there are no faults.

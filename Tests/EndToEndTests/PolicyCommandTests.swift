@@ -59,7 +59,8 @@ import Testing
       ])
     #expect(lines.allSatisfy { $0["user_identity"]?.string == Program.actor })
     let change = try #require(lines[1]["event_data"]?.object)
-    #expect(change["policy_of"]?.string == "alice@example.com")
+    #expect(change["policy_user_identity"]?.string == "alice@example.com")
+    #expect(change["revision"] == .integer(2))
     #expect(try Program.parse(change["before"])["allowed_labels"]?.strings == ["gpu", "*"])
     #expect(try Program.parse(change["after"])["allowed_labels"]?.strings == ["tpu"])
     let table = try DatabaseQueue(path: program.file("service.db")).read {
@@ -72,12 +73,12 @@ import Testing
     let outcome = try program.run(
       "set-label-policy", "--user", "a\u{1B}[31m", "--label", "", "--label", "k\u{212A}",
       "--label", "good", "--pattern", "(", "--pattern", "", "--max-runners=-1", "--runner-group",
-      "0")
+      "0", "--description", "a\u{7}")
     #expect(outcome.status == 64)
     for fault in [
       "--user: must be", "--label '': must be", "--label 'k\u{212A}': must be",
       "--pattern '(': at offset", "--pattern '': must not be empty", "--max-runners: must be",
-      "--runner-group 0: must be",
+      "--runner-group 0: must be", "--description: must have",
     ] {
       #expect(outcome.errors.contains(fault), "\(fault)")
     }
