@@ -78,7 +78,7 @@ let package = Package(
     .executableTarget(
       name: "runner-token-service",
       dependencies: [
-        "FastCGI", "GitHub", "HTTPClient", "OIDC", "Runners", "Storage", "TokenService",
+        "FastCGI", "GitHub", "HTTPClient", "OIDC", "Patterns", "Runners", "Storage", "TokenService",
         argumentParser, configuration, logging, systemPackage,
       ],
       swiftSettings: strict),

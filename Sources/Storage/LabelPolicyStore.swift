@@ -32,6 +32,16 @@ public struct LabelPolicyStore {
     return (policies, total)
   }
 
+  /// The policies of the identities after this one, in the order of the identities' bytes. A walk through all policies that
+  /// goes on behind the last identity misses none and shows none twice, whatever others change meanwhile.
+  public func policies(after userIdentity: String?, limit: Int) throws -> [StoredLabelPolicy] {
+    try Row.fetchAll(
+      database,
+      sql: "SELECT * FROM label_policies WHERE user_identity > ? ORDER BY user_identity LIMIT ?",
+      arguments: [userIdentity ?? "", limit]
+    ).map(StoredLabelPolicy.init(row:))
+  }
+
   /// Creates or replaces an identity's policy, under a revision that it never had before.
   public func save(
     _ policy: LabelPolicy, of userIdentity: String, by admin: String

@@ -31,6 +31,32 @@ public struct SecurityEventStore {
   public func page(
     matching filter: SecurityEventFilter
   ) throws -> (events: [SecurityRecord], total: Int) {
+    let (condition, arguments) = Self.condition(filter)
+    let total = try Int.fetchOne(
+      database, sql: "SELECT count(*) FROM security_events \(condition)",
+      arguments: StatementArguments(arguments))
+    let events = try Row.fetchAll(
+      database, sql: "SELECT * FROM security_events \(condition) ORDER BY id DESC LIMIT ? OFFSET ?",
+      arguments: StatementArguments(arguments + [filter.limit, filter.offset])
+    ).map(SecurityRecord.init(row:))
+    return (events, total ?? 0)
+  }
+
+  /// Events older than the one with this id, newest first; the filter's offset does not count. A walk that goes on behind
+  /// the last id takes as long for a late page as for the first.
+  public func events(
+    matching filter: SecurityEventFilter, before id: Int64?
+  ) throws -> [SecurityRecord] {
+    let (condition, arguments) = Self.condition(filter, before: id ?? .max)
+    return try Row.fetchAll(
+      database, sql: "SELECT * FROM security_events \(condition) ORDER BY id DESC LIMIT ?",
+      arguments: StatementArguments(arguments + [filter.limit])
+    ).map(SecurityRecord.init(row:))
+  }
+
+  private static func condition(
+    _ filter: SecurityEventFilter, before id: Int64? = nil
+  ) -> (sql: String, arguments: [any DatabaseValueConvertible]) {
     var conditions: [String] = []
     var arguments: [any DatabaseValueConvertible] = []
     func require(_ condition: String, _ argument: (any DatabaseValueConvertible)?) {
@@ -43,15 +69,9 @@ public struct SecurityEventStore {
     require("user_identity = ?", filter.userIdentity)
     require("timestamp >= ?", filter.since?.description)
     require("timestamp < ?", filter.until?.description)
-    let condition = conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND ")
-    let total = try Int.fetchOne(
-      database, sql: "SELECT count(*) FROM security_events \(condition)",
-      arguments: StatementArguments(arguments))
-    let events = try Row.fetchAll(
-      database, sql: "SELECT * FROM security_events \(condition) ORDER BY id DESC LIMIT ? OFFSET ?",
-      arguments: StatementArguments(arguments + [filter.limit, filter.offset])
-    ).map(SecurityRecord.init(row:))
-    return (events, total ?? 0)
+    require("id < ?", id)
+    let sql = conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND ")
+    return (sql, arguments)
   }
 }
 

@@ -53,7 +53,7 @@ struct CheckTokenCommand: ParsableCommand {
       print("\n\(Self.explanation(of: error))")
       if open.first == .key {
         for (provider, ids) in validator.keyIDs() {
-          let list = ids.isEmpty ? "none" : Self.visible(ids.joined(separator: ", "))
+          let list = ids.isEmpty ? "none" : ids.joined(separator: ", ").visible
           print("Keys of \(provider) that can be used: \(list)")
         }
       }
@@ -121,8 +121,8 @@ struct CheckTokenCommand: ParsableCommand {
     let texts = TokenFacts.texts(of: token)
     print(
       """
-      header  \(texts.header.map(visible) ?? "cannot be read")
-      claims  \(texts.claims.map(visible) ?? "cannot be read")
+      header  \(texts.header?.visible ?? "cannot be read")
+      claims  \(texts.claims?.visible ?? "cannot be read")
       sha256  \(TokenFacts(reading: token).sha256 ?? "unknown")
       now     \(Int(Date().timeIntervalSince1970)) (\(Timestamp(Date())))
 
@@ -135,8 +135,8 @@ struct CheckTokenCommand: ParsableCommand {
 
       The token is accepted.
       provider  \(claims.provider.name)
-      identity  \(visible(principal.identity))
-      subject   \(visible(principal.subject))
+      identity  \(principal.identity.visible)
+      subject   \(principal.subject.visible)
       admin     \(principal.isAdmin ? "yes" : "no")
       """)
   }
@@ -146,21 +146,12 @@ struct CheckTokenCommand: ParsableCommand {
     case .invalid(let fault):
       """
       The token is refused (401). The caller is told: \(fault.description)
-      In full: \(visible(String(describing: fault)))
+      In full: \(String(describing: fault).visible)
       """
     case .tooManyWaiting:
       "Too many callers wait for the provider's keys, and callers get 503."
     case .providerUnavailable(let reason):
-      "The provider's keys cannot be fetched, and callers get 503: \(visible(reason))"
+      "The provider's keys cannot be fetched, and callers get 503: \(reason.visible)"
     }
-  }
-
-  /// What strangers wrote, with escapes for what a terminal would act on.
-  private static func visible(_ text: String) -> String {
-    var visible = ""
-    for scalar in text.unicodeScalars {
-      visible += scalar.value < 0x20 ? scalar.escaped(asASCII: true) : String(scalar)
-    }
-    return visible.escapingInvisibleInJSON()
   }
 }

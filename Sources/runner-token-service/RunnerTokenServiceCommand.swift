@@ -15,6 +15,8 @@ struct RunnerTokenServiceCommand: ParsableCommand {
     version: Version.current,
     subcommands: [
       WorkerCommand.self, InitDatabaseCommand.self, CheckConfigCommand.self, CheckTokenCommand.self,
+      ListLabelPoliciesCommand.self, SetLabelPolicyCommand.self, DeleteLabelPolicyCommand.self,
+      ExportSecurityEventsCommand.self,
     ])
 }
 

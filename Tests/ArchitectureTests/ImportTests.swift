@@ -20,7 +20,7 @@ import Testing
     ],
     "runner-token-service": [
       "ArgumentParser", "Configuration", "FastCGI", "GitHub", "HTTPClient", "Logging", "OIDC",
-      "Runners", "Storage", "SystemPackage", "TokenService",
+      "Patterns", "Runners", "Storage", "SystemPackage", "TokenService",
     ],
     "github-simulator": ["ArgumentParser", "Concurrency", "FastCGI", "JOSE", "StrictJSON"],
   ]

@@ -1,0 +1,94 @@
+public import ArgumentParser
+public import Runners
+import Storage
+
+/// `export-security-events`: what admins should look at, for other programs.
+struct ExportSecurityEventsCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "export-security-events",
+    abstract: "Write the security events, newest first.",
+    discussion: """
+      A date is 2026-01-31, which is its midnight in UTC, or a time of RFC 3339. In CSV a ' stands before a cell that a \
+      spreadsheet would take for a formula. The file of --output is for its owner only, and is there only once it is whole or \
+      while it is written.
+
+      Example:
+        runner-token-service export-security-events --env-file service.env --severity high \\
+          --since 2026-01-01 --format csv --output events.csv
+      """)
+
+  enum Format: String, ExpressibleByArgument, CaseIterable {
+    case json, jsonl, csv
+  }
+
+  @OptionGroup var configuration: ConfigurationOptions
+
+  @Option(help: "Only events of this severity.")
+  var severity: SecurityEvent.Severity?
+
+  @Option(
+    help: ArgumentHelp("Only events first seen at this time or later.", valueName: "date"),
+    transform: DateArgument.timestamp)
+  var since: Timestamp?
+
+  @Option(
+    help: ArgumentHelp("Only events first seen before this time.", valueName: "date"),
+    transform: DateArgument.timestamp)
+  var until: Timestamp?
+
+  @Option(help: ArgumentHelp("Write to this file instead of standard output.", valueName: "path"))
+  var output: String?
+
+  @Option(help: "The form of the output.")
+  var format = Format.jsonl
+
+  @Flag(help: "Replace the file of --output if it exists.")
+  var force = false
+
+  func validate() throws {
+    if output?.isEmpty == true { throw ValidationError("--output needs a path.") }
+    if force, output == nil { throw ValidationError("--force goes with --output.") }
+    if let since, let until, since >= until {
+      throw ValidationError("--since has to be before --until.")
+    }
+  }
+
+  func run() throws {
+    try ServiceState.run(try configuration.settings()) { state in
+      let file = try OutputFile(output, replacing: force)
+      switch format {
+      case .json:
+        try file.write("[")
+        var separator = "\n"
+        try forEach(in: state) { event in
+          try file.write(separator + JSONLine.text(event))
+          separator = ",\n"
+        }
+        try file.write("\n]\n")
+      case .jsonl:
+        try forEach(in: state) { try file.write(JSONLine.text($0) + "\n") }
+      case .csv:
+        try file.write(CSV.line(SecurityEventRow.columns))
+        try forEach(in: state) { try file.write(CSV.line(try $0.cells())) }
+      }
+      try file.finish()
+    }
+  }
+
+  private func forEach(
+    in state: ServiceState, _ body: (SecurityEventRow) throws -> Void
+  ) throws {
+    let filter = SecurityEventFilter(severity: severity, since: since, until: until, limit: 1000)
+    var last: Int64?
+    while true {
+      let page = try state.database.read {
+        try $0.securityEvents.events(matching: filter, before: last)
+      }
+      guard let oldest = page.last else { return }
+      for event in page { try body(SecurityEventRow(record: event)) }
+      last = oldest.id
+    }
+  }
+}
+
+extension SecurityEvent.Severity: ExpressibleByArgument {}

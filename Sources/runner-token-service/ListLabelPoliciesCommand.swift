@@ -1,0 +1,98 @@
+import ArgumentParser
+import Runners
+import Storage
+
+/// `list-label-policies`: who may have what.
+struct ListLabelPoliciesCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "list-label-policies",
+    abstract: "Show the label policies.",
+    discussion: """
+      A table for people, which cuts long cells off; with --json all of it, in one array. Ends with status 1 if --user has no \
+      policy.
+
+      Example:
+        runner-token-service list-label-policies --env-file service.env --user alice@example.com
+      """)
+
+  @OptionGroup var configuration: ConfigurationOptions
+
+  @Option(help: ArgumentHelp("Only the policy of this identity.", valueName: "identity"))
+  var user: String?
+
+  @Flag(help: "Print JSON, with the members of the API's answers.")
+  var json = false
+
+  func run() throws {
+    try ServiceState.run(try configuration.settings()) { state in
+      let output = try OutputFile(nil, replacing: false)
+      let count = try json ? printJSON(state, output) : printTable(state, output)
+      try output.finish()
+      if count == 0, let user {
+        Diagnostic.print("\(user.visible) has no label policy.")
+        throw ExitCode.failure
+      }
+    }
+  }
+
+  private func printJSON(_ state: ServiceState, _ output: OutputFile) throws -> Int {
+    var count = 0
+    try output.write("[")
+    try forEachPage(of: state) { page in
+      for policy in page {
+        try output.write((count == 0 ? "\n" : ",\n") + JSONLine.text(LabelPolicyRow(policy)))
+        count += 1
+      }
+    }
+    try output.write("\n]\n")
+    return count
+  }
+
+  /// Goes through the policies twice, first for the widths of the columns, so that it need not hold them.
+  private func printTable(_ state: ServiceState, _ output: OutputFile) throws -> Int {
+    var table = Table(
+      ["IDENTITY", "LABELS", "PATTERNS", "MAX", "FLAGS", "REVISION", "UPDATED"], maximumWidth: 48)
+    var count = 0
+    try forEachPage(of: state) { page in
+      for policy in page { table.measure(cells(policy)) }
+      count += page.count
+    }
+    guard count > 0 else {
+      if user == nil { try output.write("There are no label policies.\n") }
+      return 0
+    }
+    try output.write(table.header + "\n")
+    try forEachPage(of: state) { page in
+      try output.write(page.map { table.line(cells($0)) + "\n" }.joined())
+    }
+    return count
+  }
+
+  private func cells(_ stored: StoredLabelPolicy) -> [String] {
+    let policy = stored.policy
+    let properties = policy.properties
+    return [
+      stored.userIdentity, properties[0].value, properties[1].value,
+      policy.maximumRunners.map(String.init) ?? "-", policy.flags, String(stored.revision),
+      stored.updatedAt.description,
+    ]
+  }
+
+  private func forEachPage(
+    of state: ServiceState, _ body: ([StoredLabelPolicy]) throws -> Void
+  ) throws {
+    if let user {
+      return try body(
+        try state.database.read { try $0.labelPolicies.policy(of: user) }.map { [$0] } ?? [])
+    }
+    var last: String?
+    while true {
+      let page = try state.database.read {
+        try $0.labelPolicies.policies(after: last, limit: 500)
+      }
+      guard let lastOfPage = page.last else { return }
+      try body(page)
+      last = lastOfPage.userIdentity
+    }
+  }
+}

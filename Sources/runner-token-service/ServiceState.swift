@@ -1,0 +1,60 @@
+import ArgumentParser
+import Foundation
+import Glibc
+import Runners
+import Storage
+import TokenService
+
+/// The service's database and audit log, for a command that works beside the workers.
+struct ServiceState {
+  let database: Database
+  private let auditFile: AuditFile
+
+  init(_ settings: Settings) throws {
+    database = try Database(path: settings.databasePath) { Timestamp(Date()) }
+    auditFile = AuditFile(path: settings.auditLogPath)
+  }
+
+  /// Whoever started the program, by the real user: no variable of the environment can make it another.
+  static var actor: AuditEvent.Actor {
+    let id = getuid()
+    let name = getpwuid(id).map { String(cString: $0.pointee.pw_name) } ?? String(id)
+    return AuditEvent.Actor(identity: "cli:" + name)
+  }
+
+  /// Changes the database. Does not begin where the audit log's file cannot be written.
+  func change<Result>(
+    _ body: (Transaction, _ record: (AuditEvent) throws -> Void) throws -> Result
+  ) throws -> Result {
+    try auditFile.checkWritable()
+    return try database.write(auditedIn: auditFile, body)
+  }
+
+  /// Runs a command's work. Prints why it failed and ends with status 1.
+  static func run(_ settings: Settings, _ work: (ServiceState) throws -> Void) throws {
+    do {
+      try work(try ServiceState(settings))
+    } catch let error as StorageError {
+      Diagnostic.print("\(error)")
+      throw ExitCode.failure
+    } catch let error as OutputFile.Failure {
+      Diagnostic.print("\(error)")
+      throw ExitCode.failure
+    }
+  }
+}
+
+extension AuditEvent {
+  /// A policy was made, replaced or deleted: what it was and what it is, as the API records it.
+  static func policyChange(
+    _ kind: Kind, of policy: StoredLabelPolicy, before: StoredLabelPolicy?,
+    after: StoredLabelPolicy?
+  ) throws -> AuditEvent {
+    var data: [String: Value] = [
+      "policy_user_identity": .text(policy.userIdentity), "revision": .number(policy.revision),
+    ]
+    data["before"] = try before.map { .text(try JSONLine.text(LabelPolicyRow($0))) }
+    data["after"] = try after.map { .text(try JSONLine.text(LabelPolicyRow($0))) }
+    return AuditEvent(kind, actor: ServiceState.actor, data: data)
+  }
+}

@@ -1,0 +1,166 @@
+import ArgumentParser
+import Patterns
+import Runners
+import Storage
+
+/// `set-label-policy`: what one identity may have, from now on.
+struct SetLabelPolicyCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "set-label-policy",
+    abstract: "Create or replace the label policy of an identity.",
+    discussion: """
+      The options are the whole policy: what is left out is not taken over from the one before. docs/LABEL_POLICY.md says what \
+      each means. Audited as cli: and the name of the unix user; run it as the user that the workers run as, who must be able \
+      to write the database and the audit log.
+
+      Ends with status 64, and a line for each fault, if this is no policy.
+
+      Example:
+        runner-token-service set-label-policy --env-file service.env --user alice@example.com \\
+          --label gpu --pattern 'team-a-[a-z0-9]+' --max-runners 5 --require-ephemeral
+      """)
+
+  @OptionGroup var configuration: ConfigurationOptions
+  @OptionGroup var content: LabelPolicyOptions
+
+  @Option(help: ArgumentHelp("Whose policy it is.", valueName: "identity"))
+  var user: String
+
+  @Flag(help: "Say what would change, and change nothing.")
+  var dryRun = false
+
+  func validate() throws {
+    var faults = content.faults
+    if !UserIdentity.isValid(user) { faults.insert("--user: must be \(UserIdentity.rule)", at: 0) }
+    guard faults.isEmpty else { throw ValidationError(faults.joined(separator: "\n")) }
+  }
+
+  func run() throws {
+    let policy = try content.policy()
+    try ServiceState.run(try configuration.settings()) { state in
+      if dryRun {
+        let before = try state.database.read { try $0.labelPolicies.policy(of: user) }
+        printChange(from: before, to: policy)
+        print("Nothing was changed.")
+        return
+      }
+      let (before, after) = try state.change { transaction, record in
+        let before = try transaction.labelPolicies.policy(of: user)
+        let after = try transaction.labelPolicies.save(
+          policy, of: user, by: ServiceState.actor.identity ?? "cli:")
+        try record(
+          .policyChange(
+            before == nil ? .policyCreated : .policyUpdated, of: after, before: before, after: after
+          ))
+        return (before, after)
+      }
+      printChange(from: before, to: after.policy)
+      print("\(before == nil ? "Created" : "Replaced"); revision \(after.revision).")
+    }
+  }
+
+  private func printChange(from before: StoredLabelPolicy?, to after: LabelPolicy) {
+    print("Label policy of \(user.visible)")
+    let old = before?.policy.properties.map(\.value)
+    let rows = after.properties.enumerated().map { index, property in
+      [property.name, old?[index] ?? "no policy", property.value]
+    }
+    var table = Table(["", "WAS", "IS"])
+    for row in rows { table.measure(row) }
+    print(table.header)
+    for row in rows { print(row[1] == row[2] ? table.line(row) : Terminal.bold(table.line(row))) }
+  }
+}
+
+/// A label policy on the command line.
+struct LabelPolicyOptions: ParsableArguments {
+  @Option(
+    name: .customLong("label"),
+    help: ArgumentHelp(
+      "A label that is allowed; * for every label. Any number.", valueName: "label"))
+  var labels: [String] = []
+
+  @Option(
+    name: .customLong("pattern"),
+    help: ArgumentHelp(
+      "A PCRE2 pattern; it has to match the whole label. Any number.", valueName: "pattern"))
+  var patterns: [String] = []
+
+  @Option(help: ArgumentHelp("Live runners at most; no limit without it.", valueName: "number"))
+  var maxRunners: Int?
+
+  @Option(
+    name: .customLong("runner-group"),
+    help: ArgumentHelp(
+      "A runner group that is allowed; the default group alone without it. Any number.",
+      valueName: "id"))
+  var runnerGroups: [Int64] = []
+
+  @Flag(help: "An admin has to approve each runner.")
+  var requireApproval = false
+
+  @Flag(help: "Only JIT runners.")
+  var requireJit = false
+
+  @Flag(help: "Only ephemeral runners.")
+  var requireEphemeral = false
+
+  @Option(help: ArgumentHelp("For people.", valueName: "text"))
+  var description: String?
+
+  /// In characters.
+  private static let maximumDescriptionLength = 1000
+
+  /// What is wrong with the options, each by its name.
+  var faults: [String] {
+    var faults: [String] = []
+    if labels.count > LabelPolicy.maximumAllowedLabels {
+      faults.append("--label: at most \(LabelPolicy.maximumAllowedLabels) are allowed")
+    }
+    for label in labels where AllowedLabel(label) == nil {
+      faults.append(
+        "--label '\(label.visible)': must be * or 1 to \(Label.maximumLength) of A-Z a-z 0-9 . _ -, not beginning with -"
+      )
+    }
+    if patterns.count > LabelPolicy.maximumLabelPatterns {
+      faults.append("--pattern: at most \(LabelPolicy.maximumLabelPatterns) are allowed")
+    }
+    for pattern in patterns {
+      guard !pattern.isEmpty else {
+        faults.append("--pattern '': must not be empty")
+        continue
+      }
+      do { _ = try LabelPattern(pattern) } catch {
+        faults.append("--pattern '\(pattern.visible)': \(error)")
+      }
+    }
+    if let maxRunners, maxRunners < 0 { faults.append("--max-runners: must be 0 or more") }
+    for group in runnerGroups where group <= 0 {
+      faults.append("--runner-group \(group): must be a positive whole number")
+    }
+    if let description, !Self.isDescription(description) {
+      faults.append(
+        "--description: must have at most \(Self.maximumDescriptionLength) characters, without control characters but newlines and tabs"
+      )
+    }
+    return faults
+  }
+
+  private static func isDescription(_ text: String) -> Bool {
+    text.unicodeScalars.count <= maximumDescriptionLength
+      && text.unicodeScalars.allSatisfy {
+        $0.properties.generalCategory != .control || $0 == "\n" || $0 == "\t"
+      }
+  }
+
+  /// The policy, where there are no faults.
+  func policy() throws(PatternError) -> LabelPolicy {
+    var compiled: [LabelPattern] = []
+    for pattern in patterns { compiled.append(try LabelPattern(pattern)) }
+    return LabelPolicy(
+      allowedLabels: labels.compactMap(AllowedLabel.init), labelPatterns: compiled,
+      maximumRunners: maxRunners, requiresApproval: requireApproval,
+      allowedRunnerGroups: runnerGroups.isEmpty ? nil : Set(runnerGroups),
+      requiresJIT: requireJit, requiresEphemeral: requireEphemeral, description: description)
+  }
+}

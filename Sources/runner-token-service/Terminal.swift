@@ -1,0 +1,16 @@
+import Foundation
+import Glibc
+
+/// How text looks where people read it.
+enum Terminal {
+  /// Whether standard output is a terminal that may show colour (no-color.org).
+  private static let hasColour =
+    isatty(STDOUT_FILENO) == 1 && (environment["NO_COLOR"] ?? "").isEmpty
+    && environment["TERM"] != "dumb"
+
+  private static var environment: [String: String] { ProcessInfo.processInfo.environment }
+
+  static func bold(_ text: String) -> String {
+    hasColour ? "\u{1B}[1m\(text)\u{1B}[0m" : text
+  }
+}
