@@ -77,10 +77,16 @@ CREATE TABLE approvals (
   expires_at TEXT NOT NULL,
   decided_at TEXT,
   decided_by TEXT,
+  -- Of the decision, for the owner to read.
   reason TEXT,
+  -- The runner that was provisioned on it.
   runner_id TEXT,
-  CHECK ((decided_at IS NULL) = (status = 'pending'))
+  CHECK ((decided_at IS NULL) = (status = 'pending')),
+  CHECK ((decided_by IS NULL) = (status = 'pending')),
+  CHECK (status <> 'denied' OR reason IS NOT NULL),
+  CHECK ((runner_id IS NULL) = (status <> 'used'))
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX approvals_created ON approvals (organization, created_at);
 CREATE INDEX approvals_status ON approvals (organization, status, created_at);
-CREATE INDEX approvals_owner ON approvals (organization, issuer, subject, created_at);
+CREATE INDEX approvals_owner ON approvals (organization, issuer, subject, status);

@@ -13,6 +13,9 @@ enum Route: Sendable, Equatable {
   case refreshRunner(String)
   case deleteRunner(String)
   case showCaller
+  case showApproval(String)
+  case listApprovals(Query)
+  case decideApproval(String, ApprovalDecision)
 
   /// The path's pattern, for the log.
   var template: String {
@@ -25,6 +28,10 @@ enum Route: Sendable, Equatable {
     case .showRunner, .deleteRunner: "/api/v1/runners/{name}"
     case .refreshRunner: "/api/v1/runners/{name}/refresh"
     case .showCaller: "/api/v1/auth/me"
+    case .showApproval: "/api/v1/approvals/{id}"
+    case .listApprovals: "/api/v1/admin/approvals"
+    case .decideApproval(_, .approve): "/api/v1/admin/approvals/{id}/approve"
+    case .decideApproval(_, .deny): "/api/v1/admin/approvals/{id}/deny"
     }
   }
 
@@ -41,7 +48,10 @@ enum Route: Sendable, Equatable {
       if let get = allowed.firstIndex(of: "GET") { allowed.insert("HEAD", at: get + 1) }
       throw .methodNotAllowed(allowed: allowed)
     }
-    if case .listRunners = route {} else { try query.expectOnly([]) }
+    switch route {
+    case .listRunners, .listApprovals: break
+    default: try query.expectOnly([])
+    }
     self = route
   }
 
@@ -55,10 +65,22 @@ enum Route: Sendable, Equatable {
     case "api/v1/runners": ["GET": .listRunners(query)]
     case "api/v1/runners/provision":
       runnerOperations(["provision"]).merging(["POST": .provisionRunner]) { $1 }
+    case "api/v1/admin/approvals": ["GET": .listApprovals(query)]
     default:
       path.starts(with: ["api", "v1", "runners"])
-        ? runnerOperations(path.dropFirst(3).map(String.init)) : [:]
+        ? runnerOperations(path.dropFirst(3).map(String.init))
+        : approvalOperations(path.map(String.init))
     }
+  }
+
+  private static func approvalOperations(_ path: [String]) -> [String: Route] {
+    if path.count == 4, path.starts(with: ["api", "v1", "approvals"]) {
+      return ["GET": .showApproval(path[3])]
+    }
+    guard path.count == 6, path.starts(with: ["api", "v1", "admin", "approvals"]),
+      let decision = ApprovalDecision(rawValue: path[5])
+    else { return [:] }
+    return ["POST": .decideApproval(path[4], decision)]
   }
 
   /// What can be done below `/api/v1/runners`, where the first segment is a runner.

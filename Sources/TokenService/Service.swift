@@ -92,10 +92,16 @@ public struct Service: RequestHandler {
       try deleteRunner(name, try caller(of: request, &context), context)
     case .showCaller:
       try showCaller(try caller(of: request, &context))
+    case .showApproval(let id):
+      try showApproval(id, try caller(of: request, &context))
+    case .listApprovals(let query):
+      try listApprovals(query, try admin(of: request, &context))
+    case .decideApproval(let id, let decision):
+      try decideApproval(id, decision, request, try admin(of: request, &context), context)
     }
   }
 
-  private func caller(of request: Request, _ context: inout RequestContext) throws -> Principal {
+  func caller(of request: Request, _ context: inout RequestContext) throws -> Principal {
     try authenticator.authenticate(request.parameters, &context)
   }
 

@@ -156,7 +156,7 @@ struct CheckTokenCommand: ParsableCommand {
   }
 
   /// What strangers wrote, with escapes for what a terminal would act on.
-  private static func visible(_ text: String) -> String {
+  static func visible(_ text: String) -> String {
     var visible = ""
     for scalar in text.unicodeScalars {
       visible += scalar.value < 0x20 ? scalar.escaped(asASCII: true) : String(scalar)

@@ -15,6 +15,7 @@ struct RunnerTokenServiceCommand: ParsableCommand {
     version: Version.current,
     subcommands: [
       WorkerCommand.self, InitDatabaseCommand.self, CheckConfigCommand.self, CheckTokenCommand.self,
+      ListApprovalsCommand.self, ApproveCommand.self, DenyCommand.self,
     ])
 }
 
