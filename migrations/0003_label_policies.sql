@@ -33,6 +33,9 @@ ALTER TABLE runners ADD COLUMN approval_id TEXT;
 CREATE INDEX runners_owner_live
   ON runners (organization, issuer, subject, status, pending_until) WHERE status <> 'deleted';
 
+-- Admins list everybody's runners, newest first.
+CREATE INDEX runners_created ON runners (organization, created_at DESC, id);
+
 -- Something that an admin should look at. Refusals of one caller and type within a minute are one row with a count.
 CREATE TABLE security_events (
   id INTEGER PRIMARY KEY AUTOINCREMENT,

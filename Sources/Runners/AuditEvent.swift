@@ -8,7 +8,7 @@ public struct AuditEvent: Sendable, Equatable {
     case provisionFailed = "provision_failed"
     /// What was issued by the request of the same id did not reach the web server.
     case provisionUndelivered = "provision_undelivered"
-    /// An owner wants a runner gone, and GitHub is about to be asked.
+    /// An owner or an admin wants a runner gone, and GitHub is about to be asked.
     case deprovisionRequested = "deprovision_requested"
     case deprovision
     case refresh

@@ -4,6 +4,8 @@ public struct LabelPolicy: Sendable, Equatable {
   public static let maximumAllowedLabels = 200
   /// Of entries in `labelPatterns`.
   public static let maximumLabelPatterns = 200
+  /// Of a description, in Unicode scalars.
+  public static let maximumDescriptionLength = 1000
 
   /// A label is allowed if an entry here or a pattern covers it.
   public var allowedLabels: [AllowedLabel]

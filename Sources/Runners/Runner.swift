@@ -74,7 +74,7 @@ public enum Provisioning: String, Sendable {
 
 /// Why a runner is deleted.
 public enum DeletionReason: String, Sendable {
-  /// Its owner asked.
+  /// Its owner asked, or an admin.
   case requested
   /// GitHub, the database or the audit log failed while it was provisioned: nothing was handed out.
   case provisioningFailed = "provisioning_failed"

@@ -19,12 +19,20 @@ public struct RunnerStore {
     try fetch("WHERE id = ?", [id]).first
   }
 
-  /// A page of an owner's runners, newest first, and how many there are in all.
+  /// A page of an owner's runners, of everybody's where that is nil, newest first, and how many there are in all.
   public func page(
-    of owner: Principal, organization: String, matching filter: RunnerFilter
+    of owner: Principal?, organization: String, matching filter: RunnerFilter
   ) throws -> (runners: [Runner], total: Int) {
-    var condition = "WHERE organization = ? AND issuer = ? AND subject = ?"
-    var arguments: [any DatabaseValueConvertible] = [organization, owner.issuer, owner.subject]
+    var condition = "WHERE organization = ?"
+    var arguments: [any DatabaseValueConvertible] = [organization]
+    if let owner {
+      condition += " AND issuer = ? AND subject = ?"
+      arguments += [owner.issuer, owner.subject]
+    }
+    if let userIdentity = filter.userIdentity {
+      condition += " AND provisioned_by = ?"
+      arguments.append(userIdentity)
+    }
     if let status = filter.status {
       condition += " AND status = ?"
       arguments.append(status.rawValue)
@@ -119,22 +127,25 @@ public struct RunnerStore {
   }
 }
 
-/// Which of an owner's runners to list.
+/// Which runners to list.
 public struct RunnerFilter: Sendable, Equatable {
   public var status: RunnerStatus?
   public var label: Label?
   public var ephemeral: Bool?
+  /// Of their owners.
+  public var userIdentity: String?
   /// 1 to 1000.
   public var limit: Int
   public var offset: Int
 
   public init(
-    status: RunnerStatus? = nil, label: Label? = nil, ephemeral: Bool? = nil, limit: Int = 100,
-    offset: Int = 0
+    status: RunnerStatus? = nil, label: Label? = nil, ephemeral: Bool? = nil,
+    userIdentity: String? = nil, limit: Int = 100, offset: Int = 0
   ) {
     self.status = status
     self.label = label
     self.ephemeral = ephemeral
+    self.userIdentity = userIdentity
     self.limit = limit
     self.offset = offset
   }

@@ -181,23 +181,11 @@ private struct ApprovalFilter {
 
   /// Throws `validation` with every fault at once.
   init(_ query: Query) throws(ServiceError) {
-    try query.expectOnly(["status", "limit", "offset"])
-    var errors: [FieldError] = []
-    func read<Value>(_ name: String, _ parse: (String) -> Value?, _ message: String) -> Value? {
-      guard let text = query[name] else { return nil }
-      let value = parse(text)
-      if value == nil { errors.append(FieldError(name, message)) }
-      return value
-    }
+    var reader = QueryReader(query)
     let statuses = ApprovalStatus.allCases.map(\.rawValue).joined(separator: ", ")
-    status = read("status", ApprovalStatus.init(rawValue:), "must be one of \(statuses)")
-    limit =
-      read("limit", { Int($0).flatMap { (1...1000).contains($0) ? $0 : nil } }, "must be 1 to 1000")
-      ?? 100
-    offset =
-      read(
-        "offset", { Int($0).flatMap { $0 >= 0 ? $0 : nil } }, "must be a whole number, 0 or more")
-      ?? 0
-    guard errors.isEmpty else { throw .validation(errors) }
+    status = reader.value(
+      "status", ApprovalStatus.init(rawValue:), "must be one of \(statuses)")
+    (limit, offset) = reader.page()
+    try reader.finish()
   }
 }

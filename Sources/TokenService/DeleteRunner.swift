@@ -9,22 +9,32 @@ extension Service {
     _ name: String, _ caller: Principal, _ context: RequestContext
   ) throws -> Response {
     let runner = try database.read { try ownRunner(name, caller, $0) }
+    return try deprovision(runner, context)
+  }
+
+  /// Deletes a runner that the caller may delete. `data` goes to the audit log.
+  func deprovision(
+    _ runner: Runner, _ context: RequestContext, data: [String: AuditEvent.Value] = [:]
+  ) throws -> Response {
     guard runner.status != .deleted else { throw ServiceError.runnerNotFound }
     try audited { _, record in
-      try record(.deprovision(runner, .deprovisionRequested, context.actor))
+      try record(.deprovision(runner, .deprovisionRequested, context.actor, data))
     }
     do {
-      try delete(runner, context)
+      try delete(runner, context, data)
     } catch {
       try audited { _, record in
-        try record(.deprovision(runner, .deprovision, context.actor, failed: ServiceError(error)))
+        try record(
+          .deprovision(runner, .deprovision, context.actor, data, failed: ServiceError(error)))
       }
       throw error
     }
     return Response(status: 204)
   }
 
-  private func delete(_ runner: Runner, _ context: RequestContext) throws {
+  private func delete(
+    _ runner: Runner, _ context: RequestContext, _ data: [String: AuditEvent.Value]
+  ) throws {
     var runner = runner
     // Again where somebody else has found out meanwhile under which id GitHub knows it.
     for _ in 0..<3 {
@@ -46,7 +56,7 @@ extension Service {
           current.delete(for: .requested, at: transaction.now)
           try transaction.runners.update(current)
         }
-        try record(.deprovision(current, .deprovision, context.actor))
+        try record(.deprovision(current, .deprovision, context.actor, data))
         return true
       }
       if isSettled { return }
@@ -57,11 +67,13 @@ extension Service {
 
 extension AuditEvent {
   fileprivate static func deprovision(
-    _ runner: Runner, _ kind: Kind, _ actor: Actor, failed error: ServiceError? = nil
+    _ runner: Runner, _ kind: Kind, _ actor: Actor, _ data: [String: Value],
+    failed error: ServiceError? = nil
   ) -> AuditEvent {
     let problem = error.map(Problem.init)
     return AuditEvent(
       kind, success: error == nil, errorCode: problem?.code, errorMessage: problem?.detail,
-      actor: actor, runnerID: runner.id, runnerName: runner.name.description)
+      actor: actor, runnerID: runner.id, runnerName: runner.name.description,
+      data: data)
   }
 }

@@ -18,26 +18,8 @@ extension ProvisionRequest {
   }
 }
 
-/// Reads members one by one and gathers what is wrong with them.
-private struct MemberReader {
-  private let body: JSONObject
-  private var known: [String] = []
-  private(set) var errors: [FieldError] = []
-
-  init(_ body: JSONObject) {
-    self.body = body
-  }
-
-  private mutating func member(_ name: String) -> JSONValue? {
-    known.append(name)
-    return body[name]
-  }
-
-  private mutating func fail(_ field: String, _ message: String) {
-    errors.append(FieldError(field, message))
-  }
-
-  mutating func name() -> ProvisionRequest.Name? {
+extension MemberReader {
+  fileprivate mutating func name() -> ProvisionRequest.Name? {
     let exact = member("runner_name")
     let prefix = member("runner_name_prefix")
     switch (exact, prefix) {
@@ -66,52 +48,23 @@ private struct MemberReader {
     return nil
   }
 
-  mutating func labels() -> [Label] {
-    guard let value = member("labels") else { return [] }
-    guard let elements = value.array else {
-      fail("labels", "must be an array of strings")
-      return []
-    }
-    guard elements.count <= Label.maximumCount else {
-      fail("labels", "must have at most \(Label.maximumCount) elements")
-      return []
-    }
-    var labels: [Label] = []
-    for (index, element) in elements.enumerated() {
-      if let label = element.string.flatMap(Label.init) {
-        labels.append(label)
-      } else {
-        fail(
-          "labels[\(index)]",
+  fileprivate mutating func labels() -> [Label] {
+    elements("labels", atMost: Label.maximumCount) { text throws(Fault) in
+      guard let label = Label(text) else {
+        throw Fault(
           "must be a string of 1 to \(Label.maximumLength) of A-Z a-z 0-9 . _ -, not beginning with -"
         )
       }
+      return label
     }
-    return labels
   }
 
-  mutating func runnerGroupID() -> Int64? {
+  fileprivate mutating func runnerGroupID() -> Int64? {
     guard let value = member("runner_group_id") else { return nil }
     guard let id = value.integer, id > 0 else {
       fail("runner_group_id", "must be a positive whole number")
       return nil
     }
     return id
-  }
-
-  mutating func flag(_ name: String) -> Bool? {
-    guard let value = member(name) else { return nil }
-    guard let flag = value.bool else {
-      fail(name, "must be true or false")
-      return nil
-    }
-    return flag
-  }
-
-  /// So that a typo never silently widens a request.
-  mutating func refuseOthers() {
-    for member in body.members where !known.contains(where: { $0.hasSameUTF8(as: member.name) }) {
-      fail(String(member.name.prefix(64)), "is not a member of this request")
-    }
   }
 }

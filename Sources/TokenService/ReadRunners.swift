@@ -3,17 +3,16 @@ import Runners
 import Storage
 
 extension Service {
-  private struct RunnerList: Encodable {
-    let runners: [RunnerRepresentation]
-    let total: Int
-  }
-
   /// GET /api/v1/runners: the caller's own, newest first.
   func listRunners(_ query: Query, _ caller: Principal) throws -> Response {
-    let filter = try RunnerFilter(query)
+    try listRunners(of: caller, matching: try RunnerFilter(query))
+  }
+
+  /// A page of an owner's runners, of everybody's where that is nil.
+  func listRunners(of owner: Principal?, matching filter: RunnerFilter) throws -> Response {
     let (runners, total) = try database.read { transaction in
       try transaction.runners.page(
-        of: caller, organization: settings.organization, matching: filter)
+        of: owner, organization: settings.organization, matching: filter)
     }
     return try JSONBody.response(
       RunnerList(runners: runners.map(RunnerRepresentation.init), total: total))
@@ -40,27 +39,26 @@ extension Service {
   }
 }
 
+private struct RunnerList: Encodable {
+  let runners: [RunnerRepresentation]
+  let total: Int
+}
+
 extension RunnerFilter {
-  /// Reads the query of a list request. Throws `validation` with every fault at once.
-  fileprivate init(_ query: Query) throws(ServiceError) {
-    try query.expectOnly(["status", "label", "ephemeral", "limit", "offset"])
-    var errors: [FieldError] = []
-    func read<Value>(_ name: String, _ parse: (String) -> Value?, _ message: String) -> Value? {
-      guard let text = query[name] else { return nil }
-      let value = parse(text)
-      if value == nil { errors.append(FieldError(name, message)) }
-      return value
-    }
+  /// Reads the query of a list request; one of all users' runners may name a user. Throws `validation` with every fault at
+  /// once.
+  init(_ query: Query, ofAllUsers: Bool = false) throws(ServiceError) {
+    var reader = QueryReader(query)
     let statuses = RunnerStatus.allCases.map(\.rawValue).joined(separator: ", ")
-    let status = read("status", RunnerStatus.init(rawValue:), "must be one of \(statuses)")
-    let label = read("label", Label.init, "must be a label")
-    let ephemeral = read("ephemeral", { Bool($0) }, "must be true or false")
-    let limit = read(
-      "limit", { Int($0).flatMap { (1...1000).contains($0) ? $0 : nil } }, "must be 1 to 1000")
-    let offset = read(
-      "offset", { Int($0).flatMap { $0 >= 0 ? $0 : nil } }, "must be a whole number, 0 or more")
-    guard errors.isEmpty else { throw .validation(errors) }
+    let status = reader.value(
+      "status", RunnerStatus.init(rawValue:), "must be one of \(statuses)")
+    let label = reader.value("label", Label.init, "must be a label")
+    let ephemeral = reader.value("ephemeral", { Bool($0) }, "must be true or false")
+    let userIdentity = ofAllUsers ? reader.userIdentity() : nil
+    let page = reader.page()
+    try reader.finish()
     self.init(
-      status: status, label: label, ephemeral: ephemeral, limit: limit ?? 100, offset: offset ?? 0)
+      status: status, label: label, ephemeral: ephemeral, userIdentity: userIdentity,
+      limit: page.limit, offset: page.offset)
   }
 }

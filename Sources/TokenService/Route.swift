@@ -16,6 +16,16 @@ enum Route: Sendable, Equatable {
   case showApproval(String)
   case listApprovals(Query)
   case decideApproval(String, ApprovalDecision)
+  case saveLabelPolicy
+  case listLabelPolicies(Query)
+  /// By the identity whose policy it is, decoded.
+  case showLabelPolicy(String)
+  case deleteLabelPolicy(String)
+  case listSecurityEvents(Query)
+  case listAllRunners(Query)
+  /// By the id of any.
+  case showAnyRunner(String)
+  case deleteAnyRunner(String)
 
   /// The path's pattern, for the log.
   var template: String {
@@ -32,15 +42,20 @@ enum Route: Sendable, Equatable {
     case .listApprovals: "/api/v1/admin/approvals"
     case .decideApproval(_, .approve): "/api/v1/admin/approvals/{id}/approve"
     case .decideApproval(_, .deny): "/api/v1/admin/approvals/{id}/deny"
+    case .saveLabelPolicy, .listLabelPolicies: "/api/v1/admin/label-policies"
+    case .showLabelPolicy, .deleteLabelPolicy: "/api/v1/admin/label-policies/{user}"
+    case .listSecurityEvents: "/api/v1/admin/security-events"
+    case .listAllRunners: "/api/v1/admin/runners"
+    case .showAnyRunner, .deleteAnyRunner: "/api/v1/admin/runners/{id}"
     }
   }
 
   /// Finds the operation by the raw `REQUEST_URI`. The web server's own reading of a path decodes, merges and resolves;
   /// deciding on another reading than the one that its rules were written for is how paths get smuggled, so a path that
-  /// has more than one reading is refused.
+  /// has more than one reading is refused. Only an identity in the path may be encoded, and `identity(_:)` says which.
   init(method: String, uri: String) throws(ServiceError) {
     let (path, query) = try Self.split(uri)
-    let operations = Self.operations(at: path, query: query)
+    let operations = try Self.operations(at: path, query: query)
     guard !operations.isEmpty else { throw .notFound }
     let wanted = method == "HEAD" ? "GET" : method
     guard let route = operations[wanted] else {
@@ -48,39 +63,44 @@ enum Route: Sendable, Equatable {
       if let get = allowed.firstIndex(of: "GET") { allowed.insert("HEAD", at: get + 1) }
       throw .methodNotAllowed(allowed: allowed)
     }
-    switch route {
-    case .listRunners, .listApprovals: break
-    default: try query.expectOnly([])
-    }
+    if !route.takesQuery { try query.expectOnly([]) }
     self = route
   }
 
-  /// What can be done at a path. Runners may be called `provision`, so their paths overlap.
-  private static func operations(at path: [Substring], query: Query) -> [String: Route] {
-    switch path.joined(separator: "/") {
-    case "": ["GET": .root]
-    case "health": ["GET": .health]
-    case "health/ready": ["GET": .readiness]
-    case "api/v1/auth/me": ["GET": .showCaller]
-    case "api/v1/runners": ["GET": .listRunners(query)]
-    case "api/v1/runners/provision":
-      runnerOperations(["provision"]).merging(["POST": .provisionRunner]) { $1 }
-    case "api/v1/admin/approvals": ["GET": .listApprovals(query)]
-    default:
-      path.starts(with: ["api", "v1", "runners"])
-        ? runnerOperations(path.dropFirst(3).map(String.init))
-        : approvalOperations(path.map(String.init))
+  /// Whether the operation reads the query, and then also refuses what it does not know there.
+  private var takesQuery: Bool {
+    switch self {
+    case .listRunners, .listApprovals, .listLabelPolicies, .listSecurityEvents, .listAllRunners:
+      true
+    default: false
     }
   }
 
-  private static func approvalOperations(_ path: [String]) -> [String: Route] {
-    if path.count == 4, path.starts(with: ["api", "v1", "approvals"]) {
-      return ["GET": .showApproval(path[3])]
+  /// What can be done at a path. Runners may be called `provision`, so their paths overlap.
+  private static func operations(
+    at path: [Substring], query: Query
+  ) throws(ServiceError) -> [String: Route] {
+    switch path.joined(separator: "/") {
+    case "": return ["GET": .root]
+    case "health": return ["GET": .health]
+    case "health/ready": return ["GET": .readiness]
+    case "api/v1/auth/me": return ["GET": .showCaller]
+    case "api/v1/runners": return ["GET": .listRunners(query)]
+    case "api/v1/runners/provision":
+      return runnerOperations(["provision"]).merging(["POST": .provisionRunner]) { $1 }
+    default:
+      let rest = path.dropFirst(3)
+      if path.starts(with: ["api", "v1", "runners"]) {
+        return runnerOperations(rest.map(String.init))
+      }
+      if path.starts(with: ["api", "v1", "admin"]) {
+        return try adminOperations(rest.map(String.init), query: query)
+      }
+      if path.starts(with: ["api", "v1", "approvals"]), let id = rest.first, rest.count == 1 {
+        return ["GET": .showApproval(String(id))]
+      }
+      return [:]
     }
-    guard path.count == 6, path.starts(with: ["api", "v1", "admin", "approvals"]),
-      let decision = ApprovalDecision(rawValue: path[5])
-    else { return [:] }
-    return ["POST": .decideApproval(path[4], decision)]
   }
 
   /// What can be done below `/api/v1/runners`, where the first segment is a runner.
@@ -93,6 +113,56 @@ enum Route: Sendable, Equatable {
     }
   }
 
+  /// What can be done below `/api/v1/admin`. Each of these is for admins only.
+  private static func adminOperations(
+    _ path: [String], query: Query
+  ) throws(ServiceError) -> [String: Route] {
+    switch (path.first, path.dropFirst().first, path.count) {
+    case ("label-policies", nil, _):
+      return ["GET": .listLabelPolicies(query), "POST": .saveLabelPolicy]
+    case ("label-policies", let user?, 2):
+      let identity = try identity(user)
+      return ["GET": .showLabelPolicy(identity), "DELETE": .deleteLabelPolicy(identity)]
+    case ("security-events", nil, _):
+      return ["GET": .listSecurityEvents(query)]
+    case ("runners", nil, _):
+      return ["GET": .listAllRunners(query)]
+    case ("runners", let id?, 2):
+      return ["GET": .showAnyRunner(id), "DELETE": .deleteAnyRunner(id)]
+    case ("approvals", nil, _):
+      return ["GET": .listApprovals(query)]
+    case ("approvals", let id?, 3):
+      guard let decision = path.last.flatMap(ApprovalDecision.init(rawValue:)) else { return [:] }
+      return ["POST": .decideApproval(id, decision)]
+    default:
+      return [:]
+    }
+  }
+
+  /// The identity that a segment stands for, decoded once. The web server decodes the whole path and then merges slashes
+  /// and resolves dots before it matches its locations, so a text for which that changes anything is refused.
+  private static func identity(_ segment: String) throws(ServiceError) -> String {
+    guard let identity = segment.removingPercentEncoding, UserIdentity.isValid(identity) else {
+      throw .badRequest(
+        "The identity in the path must be percent-encoded UTF-8 of \(UserIdentity.rule).")
+    }
+    let parts = identity.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+    let isCanonical = parts.allSatisfy { part in
+      !part.isEmpty && !part.elementsEqual(".".utf8) && !part.elementsEqual("..".utf8)
+    }
+    guard isCanonical else {
+      throw .badRequest(
+        "An identity in the path must not begin or end with a slash, nor have empty or dot segments."
+      )
+    }
+    return identity
+  }
+
+  /// The place in a path where a segment may be percent-encoded.
+  private static func encodedSegment(of path: [Substring]) -> Int? {
+    path.count == 5 && path.starts(with: ["api", "v1", "admin", "label-policies"]) ? 4 : nil
+  }
+
   /// The segments of the path, and the query.
   private static func split(_ uri: String) throws(ServiceError) -> ([Substring], Query) {
     let parts = uri.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
@@ -100,8 +170,12 @@ enum Route: Sendable, Equatable {
       throw .badRequest("The path must begin with a slash and be at most 4096 bytes long.")
     }
     let segments = path.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
-    let isPlain = path.utf8.allSatisfy { byte in
-      (0x21...0x7E).contains(byte) && !"%;\\".utf8.contains(byte)
+    let encoded = encodedSegment(of: segments)
+    let isPlain = segments.enumerated().allSatisfy { index, segment in
+      segment.utf8.allSatisfy { byte in
+        (0x21...0x7E).contains(byte) && !";\\".utf8.contains(byte)
+          && (byte != UInt8(ascii: "%") || index == encoded)
+      }
     }
     let isCanonical = segments.allSatisfy { segment in
       (!segment.isEmpty || segments.count == 1) && segment != "." && segment != ".."

@@ -98,6 +98,22 @@ public struct Service: RequestHandler {
       try listApprovals(query, try admin(of: request, &context))
     case .decideApproval(let id, let decision):
       try decideApproval(id, decision, request, try admin(of: request, &context), context)
+    case .saveLabelPolicy:
+      try saveLabelPolicy(request, try admin(of: request, &context), context)
+    case .listLabelPolicies(let query):
+      try listLabelPolicies(query, try admin(of: request, &context))
+    case .showLabelPolicy(let user):
+      try showLabelPolicy(user, try admin(of: request, &context))
+    case .deleteLabelPolicy(let user):
+      try deleteLabelPolicy(user, request, try admin(of: request, &context), context)
+    case .listSecurityEvents(let query):
+      try listSecurityEvents(query, try admin(of: request, &context))
+    case .listAllRunners(let query):
+      try listAllRunners(query, try admin(of: request, &context))
+    case .showAnyRunner(let id):
+      try showAnyRunner(id, try admin(of: request, &context))
+    case .deleteAnyRunner(let id):
+      try deleteAnyRunner(id, try admin(of: request, &context), context)
     }
   }
 

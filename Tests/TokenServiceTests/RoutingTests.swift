@@ -13,6 +13,8 @@ import Testing
   @Test(arguments: [
     "/nothing", "/health/", "/api/v1/runners/", "/api/v1", "/API/v1/runners", "/health/ready/x",
     "/api/v1/runners/a/b", "/api/v1/runners/a/refresh/", "/api/v1/runners/provision/refresh/x",
+    "/api/v1/admin", "/api/v1/admin/x", "/api/v1/admin/label-policies/a/b",
+    "/api/v1/admin/security-events/a", "/api/v1/admin/runners/a/b", "/api/v1/admin/runners/",
   ])
   func `an unknown path is not found`(path: String) throws {
     let problem = try World().send("GET", path).problem
@@ -35,6 +37,11 @@ import Testing
     ("/api/v1/runners/a", "POST", "DELETE, GET, HEAD"),
     ("/api/v1/runners/a/refresh", "GET", "POST"), ("/health", "TRACE", "GET, HEAD"),
     ("/health", "", "GET, HEAD"), ("/health", "get", "GET, HEAD"),
+    ("/api/v1/admin/label-policies", "PUT", "GET, HEAD, POST"),
+    ("/api/v1/admin/label-policies/a%2Fb", "PUT", "DELETE, GET, HEAD"),
+    ("/api/v1/admin/security-events", "POST", "GET, HEAD"),
+    ("/api/v1/admin/runners", "DELETE", "GET, HEAD"),
+    ("/api/v1/admin/runners/a", "POST", "DELETE, GET, HEAD"),
   ])
   func `another method is told which ones there are`(
     path: String, method: String, allowed: String
