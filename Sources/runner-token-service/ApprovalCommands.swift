@@ -88,7 +88,7 @@ struct ApproveCommand: ParsableCommand {
       stored, 64 for a reason that cannot be kept, 78 if the configuration cannot be used.
 
       Example:
-        runner-token-service approve 6d0f9f0e-3b5c-4b1e-9a55-0c8f2a4d7e11 --reason "ticket 4711"
+        runner-token-service approve 6d0f9f0e-3b5c-4b1e-9a55-0c8f2a4d7e11 --reason ok
       """)
 
   @OptionGroup var configuration: ConfigurationOptions
@@ -112,7 +112,7 @@ struct DenyCommand: ParsableCommand {
       stored, 64 for a reason that cannot be kept, 78 if the configuration cannot be used.
 
       Example:
-        runner-token-service deny 6d0f9f0e-3b5c-4b1e-9a55-0c8f2a4d7e11 --reason "no GPU left"
+        runner-token-service deny 6d0f9f0e-3b5c-4b1e-9a55-0c8f2a4d7e11 --reason full
       """)
 
   @OptionGroup var configuration: ConfigurationOptions

@@ -3,6 +3,7 @@ import Foundation
 import Runners
 import Storage
 import StrictJSON
+import TestSupport
 import Testing
 
 @testable import TokenService
