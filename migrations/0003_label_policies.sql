@@ -26,8 +26,6 @@ CREATE TABLE label_policy_revisions (
 
 -- The revision of the policy that allowed the runner; NULL where the default did, or the token's own policy alone.
 ALTER TABLE runners ADD COLUMN policy_revision INTEGER;
--- The approval that the runner was provisioned on.
-ALTER TABLE runners ADD COLUMN approval_id TEXT;
 
 -- Quotas count by owner; a caller's history must not slow them down.
 CREATE INDEX runners_owner_live
@@ -80,10 +78,18 @@ CREATE TABLE approvals (
   expires_at TEXT NOT NULL,
   decided_at TEXT,
   decided_by TEXT,
+  -- Of the decision, for the owner to read.
   reason TEXT,
+  -- The runner that was provisioned on it.
   runner_id TEXT,
-  CHECK ((decided_at IS NULL) = (status = 'pending'))
+  CHECK ((decided_at IS NULL) = (status = 'pending')),
+  CHECK ((decided_by IS NULL) = (status = 'pending')),
+  CHECK (status <> 'denied' OR reason IS NOT NULL),
+  CHECK ((runner_id IS NULL) = (status <> 'used'))
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX approvals_created ON approvals (organization, created_at);
 CREATE INDEX approvals_status ON approvals (organization, status, created_at);
-CREATE INDEX approvals_owner ON approvals (organization, issuer, subject, created_at);
+CREATE INDEX approvals_owner ON approvals (organization, issuer, subject, status);
+
+CREATE INDEX approvals_runner ON approvals (runner_id) WHERE runner_id IS NOT NULL;

@@ -20,6 +20,10 @@ public struct AuditEvent: Sendable, Equatable {
     case policyDeleted = "policy_deleted"
     /// Somebody who is no admin asked for what only admins may.
     case adminDenied = "admin_denied"
+    /// A caller asked for a runner that an admin has to approve.
+    case approvalRequested = "approval_requested"
+    case approvalApproved = "approval_approved"
+    case approvalDenied = "approval_denied"
   }
 
   /// A value of `data`. Never a secret.

@@ -12,16 +12,19 @@ public struct ProvisionRequest: Sendable, Equatable {
   public var runnerGroupID: Int64?
   public var ephemeral: Bool
   public var disableUpdate: Bool
+  /// The approval that it is made on; not part of what is asked for.
+  public var approvalID: String?
 
   public init(
     name: Name, labels: [Label] = [], runnerGroupID: Int64? = nil, ephemeral: Bool = true,
-    disableUpdate: Bool = false
+    disableUpdate: Bool = false, approvalID: String? = nil
   ) {
     self.name = name
     self.labels = labels
     self.runnerGroupID = runnerGroupID
     self.ephemeral = ephemeral
     self.disableUpdate = disableUpdate
+    self.approvalID = approvalID
   }
 }
 

@@ -27,6 +27,18 @@ public enum ServiceError: Error, Sendable, Equatable {
   /// It is not the one that the request was meant to change.
   case preconditionFailed
 
+  // The approval.
+  /// There is none of this id, or it is somebody else's.
+  case approvalNotFound
+  /// It does not cover the request, or not any more: what is wrong, in sentences.
+  case approvalNotValid(detail: String)
+  /// It has been approved, denied or used, or it has expired.
+  case approvalAlreadyDecided
+  /// Somebody wants to approve what they asked for themselves.
+  case selfApproval
+  /// The caller waits for as many decisions as one may.
+  case tooManyApprovals(limit: Int)
+
   // The runner.
   case runnerNotFound
   case runnerNameConflict

@@ -79,6 +79,26 @@ struct Problem {
         Problem(
           412, "PRECONDITION_FAILED",
           "The policy was changed meanwhile; read it again and send its ETag in If-Match.")
+      case .approvalNotFound:
+        Problem(
+          404, "APPROVAL_NOT_FOUND",
+          "There is no approval of this id for you; leave approval_id out to ask for one.")
+      case .approvalNotValid(let detail):
+        Problem(403, "APPROVAL_NOT_VALID", detail)
+      case .approvalAlreadyDecided:
+        Problem(
+          409, "APPROVAL_ALREADY_DECIDED",
+          "This approval has been decided or has expired; GET /api/v1/admin/approvals?status=pending lists those that wait."
+        )
+      case .selfApproval:
+        Problem(
+          403, "SELF_APPROVAL",
+          "Nobody approves their own request; ask another administrator of this service.")
+      case .tooManyApprovals(let limit):
+        Problem(
+          429, "TOO_MANY_APPROVALS",
+          "You wait for \(limit) decisions already; wait until an administrator has made one.",
+          retryAfter: 60)
       case .runnerNotFound:
         Problem(
           404, "RUNNER_NOT_FOUND",

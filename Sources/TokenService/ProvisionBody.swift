@@ -10,11 +10,12 @@ extension ProvisionRequest {
     let runnerGroupID = reader.runnerGroupID()
     let ephemeral = reader.flag("ephemeral") ?? true
     let disableUpdate = reader.flag("disable_update") ?? false
+    let approvalID = reader.approvalID()
     reader.refuseOthers()
     guard let name, reader.errors.isEmpty else { throw .validation(reader.errors) }
     self.init(
       name: name, labels: Label.withoutDuplicates(labels), runnerGroupID: runnerGroupID,
-      ephemeral: ephemeral, disableUpdate: disableUpdate)
+      ephemeral: ephemeral, disableUpdate: disableUpdate, approvalID: approvalID)
   }
 }
 
@@ -46,6 +47,12 @@ extension MemberReader {
       fail("runner_name_prefix", "cannot be given together with runner_name")
     }
     return nil
+  }
+
+  fileprivate mutating func approvalID() -> String? {
+    optional(
+      "approval_id", { $0.string.flatMap { (1...64).contains($0.utf8.count) ? $0 : nil } },
+      "must be the approval_id of an answer")
   }
 
   fileprivate mutating func labels() -> [Label] {

@@ -22,6 +22,9 @@ extension Service {
     let wanted = try ProvisionRequest(parsing: try JSONBody.object(of: request))
     let decision = try authorize(wanted, caller, context)
     try refuseUsedToken(wanted, context)
+    if decision.verdict.requiresApproval, wanted.approvalID == nil {
+      return try askForApproval(wanted, caller, decision, context)
+    }
     do { try lookAtHolder(of: wanted.name, caller, context) } catch {
       try audited { _, record in
         try record(
@@ -76,6 +79,43 @@ extension Service {
     throw try refused(.usedToken, wanted, context)
   }
 
+  // MARK: - Approval
+
+  /// An admin has to look at the request first. Asks nobody's GitHub and takes no name.
+  private func askForApproval(
+    _ wanted: ProvisionRequest, _ caller: Principal, _ decision: Decision,
+    _ context: RequestContext
+  ) throws -> Response {
+    let outcome = try audited { transaction, record in
+      let outcome = try requestApproval(
+        of: approvalRequest(wanted), policyRevision: decision.revision, by: caller, transaction,
+        record, context)
+      if case .failure(let error) = outcome {
+        try self.record(Refusal(error: error), of: wanted, context, transaction, record)
+      }
+      return outcome
+    }
+    return try answer(try outcome.get())
+  }
+
+  /// Uses up the approval that the request names, if it names one; the last thing that can keep the runner from being
+  /// reserved.
+  private func redeem(
+    _ wanted: ProvisionRequest, for runner: Runner, _ caller: Principal,
+    _ transaction: Transaction, _ context: RequestContext
+  ) throws -> Refusal? {
+    guard let id = wanted.approvalID else { return nil }
+    let outcome = try redeemApproval(
+      id, for: approvalRequest(wanted), runnerID: runner.id, by: caller, transaction, context)
+    guard case .failure(let error) = outcome else { return nil }
+    return Refusal(error: error)
+  }
+
+  private func approvalRequest(_ wanted: ProvisionRequest) -> ApprovalRequest {
+    ApprovalRequest(
+      wanted, kind: .registrationToken, defaultRunnerGroupID: settings.defaultRunnerGroupID)
+  }
+
   // MARK: - Reserve
 
   /// The name may be held by a runner that has run its job and gone, or whose token expired unused: GitHub knows, and once
@@ -108,6 +148,10 @@ extension Service {
           try self.record(refusal, of: wanted, context, transaction, record)
         case .success(let name):
           let runner = reservation(of: name, wanted, caller, decision, at: transaction.now)
+          if let refusal = try redeem(wanted, for: runner, caller, transaction, context) {
+            outcome = .failure(refusal.error)
+            return try self.record(refusal, of: wanted, context, transaction, record)
+          }
           if let token = context.singleUseToken { try transaction.usedTokens.insert(token) }
           try transaction.runners.insert(runner)
           try record(
@@ -189,6 +233,7 @@ extension Service {
     }
     holder.delete(for: .reservationExpired, at: transaction.now)
     try transaction.runners.update(holder)
+    try transaction.approvals.release(runnerID: holder.id)
     try record(.statusChange(of: holder, from: .pending, context.actor))
     return true
   }
@@ -239,6 +284,7 @@ extension Service {
         current.delete(for: .provisioningFailed, at: transaction.now)
         try transaction.runners.update(current)
         if let token = context.singleUseToken { try transaction.usedTokens.remove(token) }
+        try transaction.approvals.release(runnerID: runner.id)
         try record(
           .provisionFailed(
             ServiceError(error), name: runner.name.description, labels: runner.labels, context,

@@ -17,6 +17,9 @@ enum Route: Sendable, Equatable {
   case refreshRunner(String)
   case deleteRunner(String)
   case showCaller
+  case showApproval(String)
+  case listApprovals(Query)
+  case decideApproval(String, ApprovalDecision)
   case saveLabelPolicy
   case listLabelPolicies(Query)
   /// By the identity whose policy it is, decoded.
@@ -39,6 +42,10 @@ enum Route: Sendable, Equatable {
     case .showRunner, .deleteRunner: "/api/v1/runners/{name}"
     case .refreshRunner: "/api/v1/runners/{name}/refresh"
     case .showCaller: "/api/v1/auth/me"
+    case .showApproval: "/api/v1/approvals/{id}"
+    case .listApprovals: "/api/v1/admin/approvals"
+    case .decideApproval(_, .approve): "/api/v1/admin/approvals/{id}/approve"
+    case .decideApproval(_, .deny): "/api/v1/admin/approvals/{id}/deny"
     case .saveLabelPolicy, .listLabelPolicies: "/api/v1/admin/label-policies"
     case .showLabelPolicy, .deleteLabelPolicy: "/api/v1/admin/label-policies/{user}"
     case .listSecurityEvents: "/api/v1/admin/security-events"
@@ -83,7 +90,8 @@ enum Route: Sendable, Equatable {
   /// Whether the operation reads the query, and then also refuses what it does not know there.
   private var takesQuery: Bool {
     switch self {
-    case .listRunners, .listLabelPolicies, .listSecurityEvents, .listAllRunners: true
+    case .listRunners, .listApprovals, .listLabelPolicies, .listSecurityEvents, .listAllRunners:
+      true
     default: false
     }
   }
@@ -107,6 +115,9 @@ enum Route: Sendable, Equatable {
       }
       if path.starts(with: ["api", "v1", "admin"]) {
         return try adminOperations(rest.map(String.init), query: query)
+      }
+      if path.starts(with: ["api", "v1", "approvals"]), let id = rest.first, rest.count == 1 {
+        return ["GET": .showApproval(String(id))]
       }
       return [:]
     }
@@ -138,6 +149,11 @@ enum Route: Sendable, Equatable {
       return ["GET": .listAllRunners(query)]
     case ("runners", let id?, 2):
       return ["GET": .showAnyRunner(id), "DELETE": .deleteAnyRunner(id)]
+    case ("approvals", nil, _):
+      return ["GET": .listApprovals(query)]
+    case ("approvals", let id?, 3):
+      guard let decision = path.last.flatMap(ApprovalDecision.init(rawValue:)) else { return [:] }
+      return ["POST": .decideApproval(id, decision)]
     default:
       return [:]
     }

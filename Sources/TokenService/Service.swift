@@ -96,6 +96,12 @@ public struct Service: RequestHandler {
       try deleteRunner(name, try caller(of: request, &context), context)
     case .showCaller:
       try showCaller(try caller(of: request, &context), context)
+    case .showApproval(let id):
+      try showApproval(id, try caller(of: request, &context))
+    case .listApprovals(let query):
+      try listApprovals(query, try admin(of: request, &context))
+    case .decideApproval(let id, let decision):
+      try decideApproval(id, decision, request, try admin(of: request, &context), context)
     case .saveLabelPolicy:
       try saveLabelPolicy(request, try admin(of: request, &context), context)
     case .listLabelPolicies(let query):

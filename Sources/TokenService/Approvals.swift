@@ -1,0 +1,191 @@
+import FastCGI
+import Foundation
+import Runners
+import Storage
+import StrictJSON
+
+// MARK: - For provisioning
+
+extension Service {
+  /// Asks the admins about a request; the same one, while it waits, is asked about once. Stores nothing and fails with
+  /// `tooManyApprovals` where the caller waits for as many decisions as one may.
+  ///
+  /// A refusal is returned, not thrown, so that the transaction can record it.
+  func requestApproval(
+    of request: ApprovalRequest, policyRevision: Int64?, by caller: Principal,
+    _ transaction: Transaction, _ record: (AuditEvent) throws -> Void, _ context: RequestContext
+  ) throws -> Result<Approval, ServiceError> {
+    let organization = settings.organization
+    if let waiting = try transaction.approvals.pending(
+      request, of: caller, organization: organization)
+    {
+      return .success(waiting)
+    }
+    let count = try transaction.approvals.countPending(of: caller, organization: organization)
+    guard count < Approval.maximumPending else {
+      return .failure(.tooManyApprovals(limit: Approval.maximumPending))
+    }
+    let approval = Approval(
+      id: UUID().uuidString.lowercased(), organization: organization, owner: caller,
+      requested: request, policyRevision: policyRevision, createdAt: transaction.now)
+    try transaction.approvals.insert(approval)
+    try record(
+      AuditEvent(
+        .approvalRequested, actor: context.actor, runnerName: approval.runnerName,
+        data: approval.auditData))
+    return .success(approval)
+  }
+
+  /// Uses up an approval for a runner, in the transaction that reserves the runner. The policy has to be asked all the
+  /// same: it may have changed since.
+  ///
+  /// A refusal is returned, not thrown, so that its security event stands: `approvalNotFound` for an id that is unknown or
+  /// somebody else's, `approvalNotValid` for any other objection.
+  func redeemApproval(
+    _ id: String, for request: ApprovalRequest, runnerID: String, by caller: Principal,
+    _ transaction: Transaction, _ context: RequestContext
+  ) throws -> Result<Approval, ServiceError> {
+    let found = try transaction.approvals.approval(id: id, organization: settings.organization)
+    guard let approval = found, approval.owner == caller else {
+      try recordMisuse(of: id, "is not the caller's", request, transaction, context)
+      return .failure(.approvalNotFound)
+    }
+    let objections = approval.objections(to: request, by: caller, at: transaction.now)
+    guard objections.isEmpty,
+      try transaction.approvals.markUsed(id: id, runnerID: runnerID)
+    else {
+      let detail = objections.map(\.sentence).joined(separator: " ")
+      // Who asks too early has misread an answer, and nothing worse.
+      if objections != [.pending] {
+        try recordMisuse(of: id, detail, request, transaction, context)
+      }
+      return .failure(.approvalNotValid(detail: detail))
+    }
+    return .success(approval)
+  }
+
+  /// `id` is what the caller sent.
+  private func recordMisuse(
+    of id: String, _ detail: String, _ request: ApprovalRequest, _ transaction: Transaction,
+    _ context: RequestContext
+  ) throws {
+    try transaction.securityEvents.record(
+      SecurityEvent(
+        .approvalDenied, actor: context.actor,
+        data: [
+          "approval_id": .text(id.prefix(scalars: 64)), "detail": .text(detail),
+          "labels": .texts(request.labels.map(\.description)),
+        ]))
+  }
+
+  /// 202: nobody was asked for a runner yet.
+  func answer(_ approval: Approval) throws(ServiceError) -> Response {
+    try JSONBody.response(status: 202, PendingApproval(approval, at: Timestamp(now())))
+  }
+}
+
+extension Approval.Objection {
+  /// For the caller.
+  fileprivate var sentence: String {
+    switch self {
+    case .otherPrincipal: "The approval is somebody else's."
+    case .otherName: "The approval is for another runner name."
+    case .otherLabels: "The approval is for other labels."
+    case .otherRunnerGroup: "The approval is for another runner group."
+    case .otherKind: "The approval is for another kind of runner."
+    case .otherEphemeral: "The approval is for another value of ephemeral."
+    case .otherDisableUpdate: "The approval is for another value of disable_update."
+    case .pending: "No administrator has decided on the approval yet."
+    case .denied: "The approval was denied."
+    case .expired: "The approval has expired; leave approval_id out to ask for a new one."
+    case .used: "The approval has been used; leave approval_id out to ask for a new one."
+    }
+  }
+}
+
+// MARK: - Routes
+
+extension Service {
+  private struct ApprovalList: Encodable {
+    let approvals: [ApprovalRepresentation]
+    let total: Int
+  }
+
+  /// GET /api/v1/approvals/{id}: the caller's own. Somebody else's is not found, as if it did not exist.
+  func showApproval(_ id: String, _ caller: Principal) throws -> Response {
+    try database.read { transaction in
+      let found = try transaction.approvals.approval(id: id, organization: settings.organization)
+      guard let found, found.owner == caller else { throw ServiceError.approvalNotFound }
+      return try JSONBody.response(ApprovalRepresentation.forOwner(found, at: transaction.now))
+    }
+  }
+
+  /// GET /api/v1/admin/approvals: everybody's, newest first.
+  func listApprovals(_ query: Query, _ admin: Administrator) throws -> Response {
+    let filter = try ApprovalFilter(query)
+    return try database.read { transaction in
+      let (approvals, total) = try transaction.approvals.page(
+        organization: settings.organization, status: filter.status, limit: filter.limit,
+        offset: filter.offset)
+      return try JSONBody.response(
+        ApprovalList(
+          approvals: approvals.map { .forAdmin($0, at: transaction.now) }, total: total))
+    }
+  }
+
+  /// POST /api/v1/admin/approvals/{id}/approve and /deny
+  func decideApproval(
+    _ id: String, _ decision: ApprovalDecision, _ request: Request, _ admin: Administrator,
+    _ context: RequestContext
+  ) throws -> Response {
+    let reason = try reason(of: decision, in: request)
+    let (outcome, time) = try audited { transaction, record in
+      let outcome = try transaction.decide(
+        decision, on: id, organization: settings.organization, reason: reason,
+        by: context.actor, principal: admin.principal, record)
+      return (outcome, transaction.now)
+    }
+    return try JSONBody.response(ApprovalRepresentation.forAdmin(try outcome.get(), at: time))
+  }
+
+  /// An approval may come without a body, a denial has to say why.
+  private func reason(
+    of decision: ApprovalDecision, in request: Request
+  ) throws(ServiceError) -> String? {
+    let isMissing = if case .complete(let body) = request.body { body.isEmpty } else { false }
+    let members = isMissing ? [] : try JSONBody.object(of: request).members
+    var errors: [FieldError] = []
+    var reason: String?
+    for member in members {
+      if !member.name.hasSameUTF8(as: "reason") {
+        errors.append(
+          FieldError(member.name.prefix(scalars: 64), "is not a member of this request"))
+      } else if let text = member.value.string, Approval.isReason(text) {
+        reason = text
+      } else {
+        errors.append(FieldError("reason", Approval.reasonRule))
+      }
+    }
+    if decision == .deny, reason == nil, errors.isEmpty {
+      errors.append(FieldError("reason", "is required: \(Approval.reasonRule)"))
+    }
+    guard errors.isEmpty else { throw .validation(errors) }
+    return reason
+  }
+}
+
+private struct ApprovalFilter {
+  let status: ApprovalStatus?
+  let limit: Int
+  let offset: Int
+
+  /// Throws `validation` with every fault at once.
+  init(_ query: Query) throws(ServiceError) {
+    var reader = QueryReader(query)
+    let statuses = ApprovalStatus.allCases.map(\.rawValue).joined(separator: ", ")
+    status = reader.value(
+      "status", ApprovalStatus.init(rawValue:), "must be one of \(statuses)")
+    (limit, offset) = reader.page()
+    try reader.finish()
+  }
+}
