@@ -7,12 +7,6 @@ extension Service {
   func audited<Result>(
     _ body: (Transaction, _ record: (AuditEvent) throws -> Void) throws -> Result
   ) throws -> Result {
-    try database.write { transaction in
-      var records: [AuditRecord] = []
-      let result = try body(transaction) { records.append(try transaction.auditLog.append($0)) }
-      return (result, records)
-    } afterCommit: { _, records in
-      try auditFile.append(records)
-    }.0
+    try database.write(auditedIn: auditFile, body)
   }
 }

@@ -1,10 +1,10 @@
-import Runners
+public import Runners
 
-/// A label policy as the API shows it.
-struct LabelPolicyRepresentation: Encodable {
+/// A label policy as the API and the commands show it.
+public struct LabelPolicyRepresentation: Encodable {
   private let stored: StoredLabelPolicy
 
-  init(_ stored: StoredLabelPolicy) {
+  public init(_ stored: StoredLabelPolicy) {
     self.stored = stored
   }
 
@@ -30,7 +30,7 @@ struct LabelPolicyRepresentation: Encodable {
   }
 
   /// Members without a value are there, as null, because null says something: no limit, or the default group only.
-  func encode(to encoder: any Encoder) throws {
+  public func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: CodingKeys.self)
     let policy = stored.policy
     try container.encode(stored.userIdentity, forKey: .userIdentity)

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Runners
 import Storage
+import TokenService
 
 /// `list-label-policies`: who may have what.
 struct ListLabelPoliciesCommand: ParsableCommand {
@@ -40,7 +41,8 @@ struct ListLabelPoliciesCommand: ParsableCommand {
     try output.write("[")
     try forEachPage(of: state) { page in
       for policy in page {
-        try output.write((count == 0 ? "\n" : ",\n") + JSONLine.text(LabelPolicyRow(policy)))
+        try output.write(
+          (count == 0 ? "\n" : ",\n") + JSONLine.text(LabelPolicyRepresentation(policy)))
         count += 1
       }
     }

@@ -53,8 +53,8 @@ extension AuditEvent {
     var data: [String: Value] = [
       "policy_user_identity": .text(policy.userIdentity), "revision": .number(policy.revision),
     ]
-    data["before"] = try before.map { .text(try JSONLine.text(LabelPolicyRow($0))) }
-    data["after"] = try after.map { .text(try JSONLine.text(LabelPolicyRow($0))) }
+    data["before"] = try before.map { .text(try JSONLine.text(LabelPolicyRepresentation($0))) }
+    data["after"] = try after.map { .text(try JSONLine.text(LabelPolicyRepresentation($0))) }
     return AuditEvent(kind, actor: ServiceState.actor, data: data)
   }
 }
