@@ -86,8 +86,8 @@ public enum ApplicablePolicy: Sendable, Equatable {
     }
   }
 
-  /// All of which must allow.
-  private var policies: [LabelPolicy] { [stored, claimed].compactMap(\.self) }
+  /// All of which must allow; none where the default decides.
+  public var policies: [LabelPolicy] { [stored, claimed].compactMap(\.self) }
 }
 
 // MARK: - The decision

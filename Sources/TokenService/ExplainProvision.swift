@@ -135,28 +135,3 @@ extension Explanation.ExplainedLabel {
     }
   }
 }
-
-/// Which policy applies to a caller.
-struct PolicyRepresentation: Encodable {
-  /// `stored`, `token`, `stored_and_token` or `default`.
-  let source: String
-  /// Of the stored policy.
-  let revision: Int64?
-  /// Of the default policy: `deny` or `allow`.
-  let verdict: String?
-
-  init(_ decision: Decision) {
-    self.init(decision.policy, revision: decision.revision)
-  }
-
-  init(_ policy: ApplicablePolicy, revision: Int64?) {
-    self.revision = revision
-    switch policy {
-    case .stored(_, let claimed):
-      (source, verdict) = (claimed == nil ? "stored" : "stored_and_token", nil)
-    case .claimed: (source, verdict) = ("token", nil)
-    case .everything: (source, verdict) = ("default", DefaultLabelPolicy.allow.rawValue)
-    case .nothing: (source, verdict) = ("default", DefaultLabelPolicy.deny.rawValue)
-    }
-  }
-}

@@ -332,6 +332,23 @@ import Testing
     #expect(try world.liveRunner("ci-1") == nil)
   }
 
+  @Test func `a caller sees their policy, and how many runners they may have`() throws {
+    try save(
+      LabelPolicy(
+        allowedLabels: labels("gpu"), labelPatterns: [try LabelPattern("a.*")], maximumRunners: 3))
+    let body = try world.send("GET", "/api/v1/auth/me", token: try world.token()).object
+    let policy = try #require(body["label_policy"]?.object)
+    #expect(policy["source"] == .string("stored"))
+    #expect(policy["revision"] == .integer(1))
+    let rules = try #require(policy["rules"]?.array?.first?.object)
+    #expect(rules["allowed_labels"] == .array([.string("gpu")]))
+    #expect(rules["label_patterns"] == .array([.string("a.*")]))
+    #expect(body["quota"]?.object?["limit"] == .integer(3))
+    let other = try world.send("GET", "/api/v1/auth/me", token: try world.token("bob")).object
+    #expect(other["label_policy"]?.object?["verdict"] == .string("deny"))
+    #expect(other["label_policy"]?.object?["rules"] == .array([]))
+  }
+
   @Test func `a dry run agrees with what then happens`() throws {
     try save(LabelPolicy(allowedLabels: labels("gpu"), maximumRunners: 1))
     for (name, status) in [("ci-1", 201), ("ci-2", 429)] {
