@@ -57,14 +57,16 @@ public enum ApplicablePolicy: Sendable, Equatable {
   /// `DefaultLabelPolicy.deny`.
   case nothing
 
-  /// `defaultMaximumRunners` limits callers to whom only the default applies.
+  /// `defaultMaximumRunners` limits callers to whom only the default applies, or a policy in their token that names no limit.
   public init(
     stored: LabelPolicy?, claimed: LabelPolicy?, default defaultPolicy: DefaultLabelPolicy,
     defaultMaximumRunners: Int?
   ) {
     if let stored {
       self = .stored(stored, narrowedBy: claimed)
-    } else if let claimed {
+    } else if var claimed {
+      // What a token leaves open is not thereby without limit.
+      claimed.maximumRunners = claimed.maximumRunners ?? defaultMaximumRunners
       self = .claimed(claimed)
     } else {
       switch defaultPolicy {
@@ -146,16 +148,19 @@ extension ApplicablePolicy {
 extension ApplicablePolicy {
   private func labelVerdicts(on labels: [Label]) -> [LabelVerdict] {
     let rules = policies.map(LabelRules.init)
-    return labels.map { LabelVerdict($0, outcome(for: $0, rules)) }
+    var budget = PatternBudget()
+    return labels.map { LabelVerdict($0, outcome(for: $0, rules, &budget)) }
   }
 
   /// Of two policies the stored one speaks first: the token's is asked only for what it allows.
-  private func outcome(for label: Label, _ rules: [LabelRules]) -> LabelVerdict.Outcome {
+  private func outcome(
+    for label: Label, _ rules: [LabelRules], _ budget: inout PatternBudget
+  ) -> LabelVerdict.Outcome {
     if Label.system.contains(label) { return .allowed(by: .system) }
     if case .everything = self { return .allowed(by: .defaultPolicy) }
     var allowed: LabelVerdict.Outcome?
     for policy in rules {
-      let outcome = policy.outcome(for: label)
+      let outcome = policy.outcome(for: label, &budget)
       if case .denied = outcome { return outcome }
       allowed = allowed ?? outcome
     }

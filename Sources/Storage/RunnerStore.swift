@@ -102,17 +102,19 @@ public struct RunnerStore {
       ])
   }
 
-  /// Notes that something was issued for a reservation. Returns false if the reservation is gone or has been used: then
-  /// nothing may leave.
+  /// Notes that something was issued for a reservation. Returns false if the reservation is gone, has been used or has
+  /// run out, so that its place may be another's: then nothing may leave.
   public func issue(
     id: String, credentialSHA256: String, expiresAt: Timestamp, now: Timestamp
   ) throws -> Bool {
     try database.execute(
       sql: """
         UPDATE runners SET credential_sha256 = ?, pending_until = ?, updated_at = ?
-        WHERE id = ? AND status = 'pending' AND credential_sha256 IS NULL
+        WHERE id = ? AND status = 'pending' AND credential_sha256 IS NULL AND pending_until >= ?
         """,
-      arguments: [credentialSHA256, expiresAt.description, now.description, id])
+      arguments: [
+        credentialSHA256, expiresAt.description, now.description, id, now.description,
+      ])
     return database.changesCount == 1
   }
 

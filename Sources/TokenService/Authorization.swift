@@ -17,12 +17,12 @@ struct Refusal: Error {
 }
 
 extension Service {
-  /// Decides on a request of the caller with this identity. `liveRunners`: how many count towards their quota.
+  /// Decides on a request. `liveRunners`: how many count towards the caller's quota. Not to be called in a transaction:
+  /// patterns take their time.
   func decide(
-    _ wanted: ProvisionRequest, _ kind: Provisioning, identity: String, claimed: LabelPolicy?,
-    liveRunners: Int, _ transaction: Transaction
-  ) throws -> Decision {
-    let stored = try transaction.labelPolicies.policy(of: identity)
+    _ wanted: ProvisionRequest, _ kind: Provisioning, stored: StoredLabelPolicy?,
+    claimed: LabelPolicy?, liveRunners: Int
+  ) -> Decision {
     let policy = applicablePolicy(stored: stored?.policy, claimed: claimed)
     let verdict = policy.verdict(
       on: wanted, kind: kind, liveRunners: liveRunners,
@@ -36,13 +36,17 @@ extension Service {
       defaultMaximumRunners: settings.defaultMaximumRunners)
   }
 
-  /// What keeps the caller from one runner more, if anything does. Only the transaction that reserves it knows for certain.
-  func quotaRefusal(
-    of caller: Principal, _ policy: ApplicablePolicy, _ transaction: Transaction
+  /// What only a transaction knows for certain: whether the decision still stands, and whether there is room for one runner
+  /// more.
+  func policyRefusal(
+    of caller: Principal, _ decision: Decision, _ transaction: Transaction
   ) throws -> Refusal? {
+    guard try transaction.labelPolicies.revision(of: caller.identity) == decision.revision else {
+      return Refusal(error: ServiceError.policyChanged)
+    }
     let current = try transaction.runners.countLive(
       of: caller, organization: settings.organization, now: transaction.now)
-    return policy.quotaDenial(liveRunners: current).map { Refusal([$0], labels: []) }
+    return decision.policy.quotaDenial(liveRunners: current).map { Refusal([$0], labels: []) }
   }
 
   /// Records a refusal with what an admin should look at, in the transaction that it belongs to.
@@ -57,7 +61,7 @@ extension Service {
       try transaction.securityEvents.record(
         SecurityEvent(
           kind, actor: context.actor, runnerName: wanted.name.text,
-          data: ["labels": .texts(wanted.labels.map(\.description))]))
+          data: ["labels": .texts(wanted.labels.prefix(20).map(\.description))]))
     }
   }
 }

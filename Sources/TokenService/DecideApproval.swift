@@ -42,11 +42,17 @@ extension Transaction {
     _ principal: Principal?, _ reason: String?
   ) throws -> ServiceError? {
     // Whoever denies their own request withdraws it.
-    if decision == .approve, principal == approval.owner { return .selfApproval }
+    if decision == .approve, let principal, isOwn(approval, principal) { return .selfApproval }
     let isDecided = try approvals.decide(
       decision, id: approval.id, by: actor.identity ?? "", reason: reason)
     return isDecided ? nil : .approvalAlreadyDecided
   }
+}
+
+/// By who they are, and by what they are called: one person may have two subjects.
+private func isOwn(_ approval: Approval, _ principal: Principal) -> Bool {
+  principal == approval.owner
+    || principal.identity.utf8.elementsEqual(approval.owner.identity.utf8)
 }
 
 extension Approval {

@@ -8,14 +8,14 @@ extension Service {
     _ request: Request, _ caller: Principal, _ context: RequestContext
   ) throws -> Response {
     let wanted = try ProvisionRequest(parsing: try JSONBody.object(of: request))
-    let (decision, current) = try database.read { transaction in
+    let (stored, current) = try database.read { transaction in
       let current = try transaction.runners.countLive(
         of: caller, organization: settings.organization, now: transaction.now)
-      let decision = try decide(
-        wanted, .registrationToken, identity: caller.identity, claimed: context.claimedPolicy,
-        liveRunners: current, transaction)
-      return (decision, current)
+      return (try transaction.labelPolicies.policy(of: caller.identity), current)
     }
+    let decision = decide(
+      wanted, .registrationToken, stored: stored, claimed: context.claimedPolicy,
+      liveRunners: current)
     return try JSONBody.response(Explanation(decision, identity: caller.identity, used: current))
   }
 
@@ -25,12 +25,14 @@ extension Service {
     _ request: Request, of identity: String, _: Administrator, _ context: RequestContext
   ) throws -> Response {
     let wanted = try ProvisionRequest(parsing: try JSONBody.object(of: request))
-    let (decision, current) = try audited { transaction, record in
+    let (stored, current) = try database.read { transaction in
       let current = try transaction.runners.countLive(
         ofIdentity: identity, organization: settings.organization, now: transaction.now)
-      let decision = try decide(
-        wanted, .registrationToken, identity: identity, claimed: nil, liveRunners: current,
-        transaction)
+      return (try transaction.labelPolicies.policy(of: identity), current)
+    }
+    let decision = decide(
+      wanted, .registrationToken, stored: stored, claimed: nil, liveRunners: current)
+    try audited { _, record in
       try record(
         AuditEvent(
           .policyExplained, actor: context.actor, runnerName: wanted.name.text,
@@ -38,7 +40,6 @@ extension Service {
             "as": .text(identity), "labels": .texts(wanted.labels.map(\.description)),
             "allowed": .flag(decision.verdict.isAllowed),
           ]))
-      return (decision, current)
     }
     return try JSONBody.response(Explanation(decision, identity: identity, used: current))
   }

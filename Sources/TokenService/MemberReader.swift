@@ -76,7 +76,7 @@ struct MemberReader {
   /// So that a typo never silently widens a request.
   mutating func refuseOthers() {
     for member in body.members where !known.contains(where: { $0.hasSameUTF8(as: member.name) }) {
-      fail(String(member.name.prefix(64)), "is not a member of this request")
+      fail(member.name.prefix(scalars: 64), "is not a member of this request")
     }
   }
 }

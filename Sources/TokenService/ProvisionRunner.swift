@@ -51,11 +51,9 @@ extension Service {
   private func authorize(
     _ wanted: ProvisionRequest, _ caller: Principal, _ context: RequestContext
   ) throws -> Decision {
-    let decision = try database.read { transaction in
-      try decide(
-        wanted, .registrationToken, identity: caller.identity, claimed: context.claimedPolicy,
-        liveRunners: 0, transaction)
-    }
+    let stored = try database.read { try $0.labelPolicies.policy(of: caller.identity) }
+    let decision = decide(
+      wanted, .registrationToken, stored: stored, claimed: context.claimedPolicy, liveRunners: 0)
     let reasons = decision.verdict.reasons.filter { !$0.isQuota }
     guard !reasons.isEmpty else { return decision }
     throw try refused(Refusal(reasons, labels: wanted.labels), wanted, context)
@@ -87,15 +85,30 @@ extension Service {
     _ context: RequestContext
   ) throws -> Response {
     let outcome = try audited { transaction, record in
-      let outcome = try requestApproval(
-        of: approvalRequest(wanted), policyRevision: decision.revision, by: caller, transaction,
-        record, context)
-      if case .failure(let error) = outcome {
-        try self.record(Refusal(error: error), of: wanted, context, transaction, record)
+      let outcome = try approval(wanted, caller, decision, transaction, record, context)
+      if case .failure(let refusal) = outcome {
+        try self.record(refusal, of: wanted, context, transaction, record)
       }
       return outcome
     }
-    return try answer(try outcome.get())
+    switch outcome {
+    case .success(let approval): return try answer(approval)
+    case .failure(let refusal): throw refusal.error
+    }
+  }
+
+  /// No admin is asked about what the policy does not allow anyway.
+  private func approval(
+    _ wanted: ProvisionRequest, _ caller: Principal, _ decision: Decision,
+    _ transaction: Transaction, _ record: (AuditEvent) throws -> Void, _ context: RequestContext
+  ) throws -> Result<Approval, Refusal> {
+    if let refusal = try policyRefusal(of: caller, decision, transaction) {
+      return .failure(refusal)
+    }
+    return try requestApproval(
+      of: approvalRequest(wanted), policyRevision: decision.revision, by: caller, transaction,
+      record, context
+    ).mapError { Refusal(error: $0) }
   }
 
   /// Uses up the approval that the request names, if it names one; the last thing that can keep the runner from being
@@ -157,7 +170,8 @@ extension Service {
           try record(
             AuditEvent(
               .provisionRequested, actor: context.actor, runnerID: runner.id,
-              runnerName: runner.name.description, data: runner.auditData(context)))
+              runnerName: runner.name.description,
+              data: runner.auditData(context, approvalID: wanted.approvalID)))
           outcome = .success(runner)
         }
       }
@@ -193,14 +207,10 @@ extension Service {
     if let token = context.singleUseToken, try transaction.usedTokens.contains(token) {
       return .failure(.usedToken)
     }
-    // The decision holds for the policy that it was made by.
-    guard try transaction.labelPolicies.revision(of: caller.identity) == decision.revision else {
-      return .failure(Refusal(error: ServiceError.policyChanged))
-    }
     guard let name = try freeName(wanted.name, transaction, record, context) else {
       return .failure(Refusal(error: ServiceError.runnerNameConflict))
     }
-    if let refusal = try quotaRefusal(of: caller, decision.policy, transaction) {
+    if let refusal = try policyRefusal(of: caller, decision, transaction) {
       return .failure(refusal)
     }
     return .success(name)
@@ -340,7 +350,9 @@ extension PolicyVerdict.Reason {
 
 extension Runner {
   /// What was granted, and on which token.
-  fileprivate func auditData(_ context: RequestContext) -> [String: AuditEvent.Value] {
+  fileprivate func auditData(
+    _ context: RequestContext, approvalID: String? = nil
+  ) -> [String: AuditEvent.Value] {
     var data: [String: AuditEvent.Value] = [
       "labels": .texts(labels.map(\.description)),
       "runner_group_id": .number(runnerGroupID),
@@ -349,6 +361,7 @@ extension Runner {
     ]
     data["jti"] = context.tokenID.map { .text($0) }
     data["policy_revision"] = policyRevision.map { .number($0) }
+    data["approval_id"] = approvalID.map { .text($0) }
     return data
   }
 }
@@ -359,7 +372,9 @@ extension AuditEvent {
     runnerID: String? = nil
   ) -> AuditEvent {
     let problem = Problem(error)
-    var data: [String: Value] = ["labels": .texts(labels.map(\.description))]
+    var data: [String: Value] = ["labels": .texts(labels.prefix(20).map(\.description))]
+    // Whoever is refused can be refused again and again.
+    if labels.count > 20 { data["label_count"] = .number(Int64(labels.count)) }
     data["jti"] = context.tokenID.map { .text($0) }
     return AuditEvent(
       .provisionFailed, success: false, errorCode: problem.code, errorMessage: problem.detail,

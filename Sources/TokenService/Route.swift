@@ -84,7 +84,11 @@ enum Route: Sendable, Equatable {
     guard dryRun == "true" else {
       throw .validation([FieldError("dry_run", "must be true, or left out")])
     }
-    return query["as"].map { .explainProvisionOf($0) } ?? .explainProvision
+    guard let identity = query["as"] else { return .explainProvision }
+    guard UserIdentity.isValid(identity) else {
+      throw .validation([FieldError("as", "must be an identity of \(UserIdentity.rule)")])
+    }
+    return .explainProvisionOf(identity)
   }
 
   /// Whether the operation reads the query, and then also refuses what it does not know there.

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Foundation
-import Glibc
 import Runners
 import Storage
 import TokenService
@@ -132,17 +131,10 @@ extension ConfigurationOptions {
     }
     let settings = try settings()
     try reportingFailure {
-      let database = try Database(path: settings.databasePath) { Timestamp(Date()) }
-      let auditFile = AuditFile(path: settings.auditLogPath)
-      let (outcome, _) = try database.write { transaction in
-        var records: [AuditRecord] = []
-        let outcome = try transaction.decide(
+      let outcome = try ServiceState(settings).change { transaction, record in
+        try transaction.decide(
           decision, on: id, organization: settings.github.organization, reason: reason,
-          by: AuditEvent.Actor(identity: try unixUser()), principal: nil
-        ) { records.append(try transaction.auditLog.append($0)) }
-        return (outcome, records)
-      } afterCommit: { _, records in
-        try auditFile.append(records)
+          by: ServiceState.actor, principal: nil, record)
       }
       switch outcome {
       case .success(let approval):
@@ -153,14 +145,6 @@ extension ConfigurationOptions {
         throw Failure("The approval \(id) has been decided or has expired.")
       }
     }
-  }
-
-  /// Who runs the program, by the real user id, which no variable of the environment changes.
-  private func unixUser() throws -> String {
-    guard let entry = getpwuid(getuid()), let name = entry.pointee.pw_name else {
-      return "cli:\(getuid())"
-    }
-    return "cli:" + String(cString: name)
   }
 }
 

@@ -156,6 +156,10 @@ import Testing
     if stored == nil, claimed == nil {
       return fallback == .allow && group == 1 && call.live < defaultMaximum
     }
+    // A token alone that names no limit has the default one.
+    if stored == nil, let claimed, claimed.maximumRunners == nil, call.live >= defaultMaximum {
+      return false
+    }
     let isOpen = stored?.allowedRunnerGroups.map { $0.contains(group) } ?? (group == 1)
     return isOpen && (stored.map { allows(call, $0) } ?? true)
       && (claimed.map { allows(call, $0) && $0.allowedRunnerGroups?.contains(group) ?? true }

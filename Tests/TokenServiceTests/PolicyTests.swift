@@ -160,6 +160,23 @@ import Testing
     #expect(try provision([], name: "ci-2", token: world.token("bob")).status == 201)
   }
 
+  @Test func `a reservation that has run out issues nothing, since its place may be another's`()
+    throws
+  {
+    try save(LabelPolicy(maximumRunners: 1))
+    let world = world
+    let other = Locked<Int?>(nil)
+    world.onCall("/registration-token") {
+      world.clock.advance(by: 61)
+      let status = try? world.provision(#"{"runner_name":"ci-2"}"#).status
+      other.withLock { $0 = status }
+    }
+    #expect(try provision([]).status == 503)
+    #expect(other.withLock { $0 } == 201)
+    let list = world.send("GET", "/api/v1/runners?status=pending", token: try world.token())
+    #expect(try list.object["total"] == .integer(1))
+  }
+
   @Test func `a reservation whose time is up does not count`() throws {
     try save(LabelPolicy(maximumRunners: 1))
     #expect(try provision([]).status == 201)
@@ -214,6 +231,15 @@ import Testing
     #expect(ask(world, token, "gpu", name: "ci-2") == "429 QUOTA_EXCEEDED")
     let (other, sameToken) = try claimed(permissions, isOn: false)
     #expect(ask(other, sameToken, "gpu") == "403 LABEL_POLICY_VIOLATION")
+  }
+
+  @Test func `a policy in the token that names no limit has the default one`() throws {
+    let world = try World(
+      defaultPolicy: .allow, defaultMaximumRunners: 1, hasClaimPolicies: true)
+    let token = try world.token(
+      "alice", #"{"sub":"alice","runner_permissions":{"allowed_labels":["*"]}}"#)
+    #expect(ask(world, token, "gpu") == "201 -")
+    #expect(ask(world, token, "gpu", name: "ci-2") == "429 QUOTA_EXCEEDED")
   }
 
   @Test func `a policy in the token never widens a stored one`() throws {
@@ -435,6 +461,21 @@ import Testing
     #expect(try world.liveRunner("ci-1") == nil)
     #expect(try provision(id).problem == "403 APPROVAL_NOT_VALID")
     #expect(try world.auditEvents().contains("approval_requested"))
+  }
+
+  @Test func `no admin is asked about what the quota does not allow`() throws {
+    try save(LabelPolicy(allowedLabels: [.any], maximumRunners: 0, requiresApproval: true))
+    #expect(try provision().problem == "429 QUOTA_EXCEEDED")
+    try save(LabelPolicy(allowedLabels: [.any], maximumRunners: 1, requiresApproval: true))
+    #expect(try provision().status == 202)
+  }
+
+  @Test func `an approval stands in the audit log with its runner`() throws {
+    let id = try approved()
+    #expect(try provision(id).status == 201)
+    let record = try #require(
+      try world.auditLines().last { $0["event_type"] == .string("provision_requested") })
+    #expect(record["event_data"]?.object?["approval_id"] == .string(id))
   }
 
   @Test func `once approved the same request is honoured once`() throws {
