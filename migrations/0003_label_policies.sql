@@ -58,6 +58,7 @@ CREATE TABLE security_events (
 
 CREATE UNIQUE INDEX security_events_minute
   ON security_events (event_type, issuer, oidc_sub, minute);
+CREATE INDEX security_events_timestamp ON security_events (timestamp);
 CREATE INDEX security_events_user ON security_events (user_identity, id);
 CREATE INDEX security_events_type ON security_events (event_type, id);
 CREATE INDEX security_events_severity ON security_events (severity, id);
