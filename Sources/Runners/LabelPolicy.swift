@@ -7,6 +7,14 @@ public struct LabelPolicy: Sendable, Equatable {
   /// Of a description, in Unicode scalars.
   public static let maximumDescriptionLength = 1000
 
+  /// Whether a text can be the description of a policy: not too long, and without control characters but newlines and tabs.
+  public static func isDescription(_ text: String) -> Bool {
+    text.unicodeScalars.count <= maximumDescriptionLength
+      && text.unicodeScalars.allSatisfy {
+        $0.properties.generalCategory != .control || $0 == "\n" || $0 == "\t"
+      }
+  }
+
   /// A label is allowed if an entry here or a pattern covers it.
   public var allowedLabels: [AllowedLabel]
   public var labelPatterns: [LabelPattern]

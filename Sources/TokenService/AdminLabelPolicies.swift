@@ -68,21 +68,3 @@ extension Service {
     return response
   }
 }
-
-extension AuditEvent {
-  /// A policy was made, replaced or deleted: what it was and what it is, as the API shows it.
-  fileprivate static func policyChange(
-    from before: StoredLabelPolicy?, to after: StoredLabelPolicy?, _ actor: Actor
-  ) throws -> AuditEvent {
-    guard let policy = after ?? before else { throw ServiceError.internalError }
-    var event = AuditEvent(
-      before == nil ? .policyCreated : after == nil ? .policyDeleted : .policyUpdated,
-      actor: actor)
-    event.data = [
-      "policy_user_identity": .text(policy.userIdentity), "revision": .number(policy.revision),
-    ]
-    event.data["before"] = try before.map { .text(try LabelPolicyRepresentation($0).text()) }
-    event.data["after"] = try after.map { .text(try LabelPolicyRepresentation($0).text()) }
-    return event
-  }
-}

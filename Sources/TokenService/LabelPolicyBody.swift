@@ -80,15 +80,7 @@ extension MemberReader {
   fileprivate mutating func policyDescription() -> String? {
     optional(
       "description",
-      { value in
-        value.string.flatMap { text in
-          let isPlain = text.unicodeScalars.allSatisfy {
-            $0.properties.generalCategory != .control || $0 == "\n" || $0 == "\t"
-          }
-          return isPlain && text.unicodeScalars.count <= LabelPolicy.maximumDescriptionLength
-            ? text : nil
-        }
-      },
+      { $0.string.flatMap { LabelPolicy.isDescription($0) ? $0 : nil } },
       "must be a string of at most \(LabelPolicy.maximumDescriptionLength) characters, without control characters but newlines and tabs, or null"
     )
   }

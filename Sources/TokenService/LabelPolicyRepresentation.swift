@@ -48,3 +48,21 @@ public struct LabelPolicyRepresentation: Encodable {
     try container.encode(stored.updatedBy, forKey: .updatedBy)
   }
 }
+
+extension AuditEvent {
+  /// A policy was made, replaced or deleted: what it was and what it is. Throws `internalError` where there is neither.
+  public static func policyChange(
+    from before: StoredLabelPolicy?, to after: StoredLabelPolicy?, _ actor: Actor
+  ) throws(ServiceError) -> AuditEvent {
+    guard let policy = after ?? before else { throw .internalError }
+    var event = AuditEvent(
+      before == nil ? .policyCreated : after == nil ? .policyDeleted : .policyUpdated,
+      actor: actor)
+    event.data = [
+      "policy_user_identity": .text(policy.userIdentity), "revision": .number(policy.revision),
+    ]
+    if let before { event.data["before"] = .text(try LabelPolicyRepresentation(before).text()) }
+    if let after { event.data["after"] = .text(try LabelPolicyRepresentation(after).text()) }
+    return event
+  }
+}

@@ -77,58 +77,6 @@ extension Service {
     throw try refused(.usedToken, wanted, context)
   }
 
-  // MARK: - Approval
-
-  /// An admin has to look at the request first. Asks nobody's GitHub and takes no name.
-  private func askForApproval(
-    _ wanted: ProvisionRequest, _ caller: Principal, _ decision: Decision,
-    _ context: RequestContext
-  ) throws -> Response {
-    let outcome = try audited { transaction, record in
-      let outcome = try approval(wanted, caller, decision, transaction, record, context)
-      if case .failure(let refusal) = outcome {
-        try self.record(refusal, of: wanted, context, transaction, record)
-      }
-      return outcome
-    }
-    switch outcome {
-    case .success(let approval): return try answer(approval)
-    case .failure(let refusal): throw refusal.error
-    }
-  }
-
-  /// No admin is asked about what the policy does not allow anyway.
-  private func approval(
-    _ wanted: ProvisionRequest, _ caller: Principal, _ decision: Decision,
-    _ transaction: Transaction, _ record: (AuditEvent) throws -> Void, _ context: RequestContext
-  ) throws -> Result<Approval, Refusal> {
-    if let refusal = try policyRefusal(of: caller, decision, transaction) {
-      return .failure(refusal)
-    }
-    return try requestApproval(
-      of: approvalRequest(wanted), policyRevision: decision.revision, by: caller, transaction,
-      record, context
-    ).mapError { Refusal(error: $0) }
-  }
-
-  /// Uses up the approval that the request names, if it names one; the last thing that can keep the runner from being
-  /// reserved.
-  private func redeem(
-    _ wanted: ProvisionRequest, for runner: Runner, _ caller: Principal,
-    _ transaction: Transaction, _ context: RequestContext
-  ) throws -> Refusal? {
-    guard let id = wanted.approvalID else { return nil }
-    let outcome = try redeemApproval(
-      id, for: approvalRequest(wanted), runnerID: runner.id, by: caller, transaction, context)
-    guard case .failure(let error) = outcome else { return nil }
-    return Refusal(error: error)
-  }
-
-  private func approvalRequest(_ wanted: ProvisionRequest) -> ApprovalRequest {
-    ApprovalRequest(
-      wanted, kind: .registrationToken, defaultRunnerGroupID: settings.defaultRunnerGroupID)
-  }
-
   // MARK: - Reserve
 
   /// The name may be held by a runner that has run its job and gone, or whose token expired unused: GitHub knows, and once
@@ -327,16 +275,6 @@ extension Service {
   }
 }
 
-extension ProvisionRequest.Name {
-  /// For the audit log.
-  var text: String {
-    switch self {
-    case .exactly(let name): name.description
-    case .generated(let prefix): prefix.description + "-*"
-    }
-  }
-}
-
 extension Refusal {
   fileprivate static let usedToken = Refusal(
     error: TokenRefusal.invalid(.alreadyUsed), events: [.tokenReplay])
@@ -345,52 +283,5 @@ extension Refusal {
 extension PolicyVerdict.Reason {
   fileprivate var isQuota: Bool {
     if case .quotaExceeded = self { true } else { false }
-  }
-}
-
-extension Runner {
-  /// What was granted, and on which token.
-  fileprivate func auditData(
-    _ context: RequestContext, approvalID: String? = nil
-  ) -> [String: AuditEvent.Value] {
-    var data: [String: AuditEvent.Value] = [
-      "labels": .texts(labels.map(\.description)),
-      "runner_group_id": .number(runnerGroupID),
-      "ephemeral": .flag(ephemeral),
-      "provisioning": .text(provisioning.rawValue),
-    ]
-    data["jti"] = context.tokenID.map { .text($0) }
-    data["policy_revision"] = policyRevision.map { .number($0) }
-    data["approval_id"] = approvalID.map { .text($0) }
-    return data
-  }
-}
-
-extension AuditEvent {
-  static func provisionFailed(
-    _ error: ServiceError, name: String, labels: [Label], _ context: RequestContext,
-    runnerID: String? = nil
-  ) -> AuditEvent {
-    let problem = Problem(error)
-    var data: [String: Value] = ["labels": .texts(labels.prefix(20).map(\.description))]
-    // Whoever is refused can be refused again and again.
-    if labels.count > 20 { data["label_count"] = .number(Int64(labels.count)) }
-    data["jti"] = context.tokenID.map { .text($0) }
-    return AuditEvent(
-      .provisionFailed, success: false, errorCode: problem.code, errorMessage: problem.detail,
-      actor: context.actor, runnerID: runnerID, runnerName: name, data: data)
-  }
-
-  /// A runner that went from one state to another.
-  static func statusChange(
-    of runner: Runner, from old: RunnerStatus, _ actor: Actor
-  ) -> AuditEvent {
-    var data: [String: Value] = [
-      "from": .text(old.rawValue), "to": .text(runner.status.rawValue),
-    ]
-    if let reason = runner.deletionReason { data["reason"] = .text(reason.rawValue) }
-    return AuditEvent(
-      .statusChange, actor: actor, runnerID: runner.id, runnerName: runner.name.description,
-      data: data)
   }
 }

@@ -22,6 +22,8 @@ public struct Settings: Sendable {
   public var auditLogPath: String
   public var workerThreads: Int
   public var logLevel: LogLevel
+  /// Names that were set and look as if they were meant for this service, which reads none such.
+  public var unknownVariables: [String] = []
 
   /// How the service reaches GitHub.
   public struct GitHubSettings: Sendable {
@@ -53,12 +55,14 @@ public struct Settings: Sendable {
 
   /// What an admin should know about this configuration when the service starts.
   public var warnings: [String] {
-    if !isAuthenticationEnabled {
-      return [
+    var warnings = unknownVariables.map { "\($0) is not a variable of this service" }
+    guard isAuthenticationEnabled else {
+      warnings.append(
         "ENABLE_OIDC_AUTH=false: whoever can connect from this machine is an administrator; for development only"
-      ]
+      )
+      return warnings
     }
-    var warnings = identityProviders.filter(\.isOpenToStrangers).map { provider in
+    warnings += identityProviders.filter(\.isOpenToStrangers).map { provider in
       "anybody can get a token of \(provider.issuer) for any audience; name your organization in required_claims (see OIDC_PROVIDERS_FILE)"
     }
     if defaultLabelPolicy == .allow {

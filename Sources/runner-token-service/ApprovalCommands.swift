@@ -41,28 +41,23 @@ struct ListApprovalsCommand: ParsableCommand {
       if !json {
         print("ID                                    STATUS    EXPIRES                   WHO, WHAT")
       }
-      // Page by page, so that memory does not grow with the list.
-      try database.read { transaction in
-        var offset = 0
-        while true {
-          let page = try transaction.approvals.page(
+      // Page by page, so that neither memory nor the time that the database is held grows with the list.
+      var offset = 0
+      while true {
+        let page = try database.read {
+          try $0.approvals.page(
             organization: settings.github.organization, status: status, limit: 500, offset: offset
           ).approvals
-          for approval in page { print(try line(approval, at: transaction.now)) }
-          if page.isEmpty { return }
-          offset += page.count
         }
+        for approval in page { print(try line(approval, at: Timestamp(Date()))) }
+        if page.isEmpty { return }
+        offset += page.count
       }
     }
   }
 
   private func line(_ approval: Approval, at now: Timestamp) throws -> String {
-    if json {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-      let data = try encoder.encode(ApprovalRepresentation.forAdmin(approval, at: now))
-      return String(decoding: data, as: UTF8.self).escapingInvisibleInJSON()
-    }
+    if json { return try JSONLine.text(ApprovalRepresentation.forAdmin(approval, at: now)) }
     let status = approval.status(at: now).rawValue.padding(
       toLength: 8, withPad: " ", startingAt: 0)
     let labels = approval.requested.labels.map(\.description).joined(separator: ",")

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Runners
 import Storage
+import TokenService
 
 /// `delete-label-policy`: from now on the default applies.
 struct DeleteLabelPolicyCommand: ParsableCommand {
@@ -49,7 +50,7 @@ struct DeleteLabelPolicyCommand: ParsableCommand {
     try state.change { transaction, record in
       let deleted = try transaction.labelPolicies.delete(user)
       if let deleted {
-        try record(.policyChange(.policyDeleted, of: deleted, before: deleted, after: nil))
+        try record(.policyChange(from: deleted, to: nil, ServiceState.actor))
       }
       return deleted
     }

@@ -1,6 +1,7 @@
 public import ArgumentParser
 public import Runners
 import Storage
+import TokenService
 
 /// `export-security-events`: what admins should look at, for other programs.
 struct ExportSecurityEventsCommand: ParsableCommand {
@@ -61,14 +62,16 @@ struct ExportSecurityEventsCommand: ParsableCommand {
         try file.write("[")
         var separator = "\n"
         try forEach(in: state) { event in
-          try file.write(separator + JSONLine.text(event))
+          try file.write(separator + JSONLine.text(SecurityEventRepresentation(event)))
           separator = ",\n"
         }
         try file.write("\n]\n")
       case .jsonl:
-        try forEach(in: state) { try file.write(JSONLine.text($0) + "\n") }
+        try forEach(in: state) {
+          try file.write(JSONLine.text(SecurityEventRepresentation($0)) + "\n")
+        }
       case .csv:
-        try file.write(CSV.line(SecurityEventRow.columns))
+        try file.write(CSV.line(SecurityRecord.columns))
         try forEach(in: state) { try file.write(CSV.line(try $0.cells())) }
       }
       try file.finish()
@@ -76,7 +79,7 @@ struct ExportSecurityEventsCommand: ParsableCommand {
   }
 
   private func forEach(
-    in state: ServiceState, _ body: (SecurityEventRow) throws -> Void
+    in state: ServiceState, _ body: (SecurityRecord) throws -> Void
   ) throws {
     let filter = SecurityEventFilter(severity: severity, since: since, until: until, limit: 1000)
     var last: Int64?
@@ -85,7 +88,7 @@ struct ExportSecurityEventsCommand: ParsableCommand {
         try $0.securityEvents.events(matching: filter, before: last)
       }
       guard let oldest = page.last else { return }
-      for event in page { try body(SecurityEventRow(record: event)) }
+      for event in page { try body(event) }
       last = oldest.id
     }
   }

@@ -41,10 +41,8 @@ struct ConfigurationOptions: ParsableArguments {
   func settings() throws -> Settings {
     let source = ConfigurationSource(envFile: envFile)
     do {
-      let settings = try Settings(reading: try source.reader())
-      for name in Settings.unknownVariables(among: source.names()) {
-        Diagnostic.print("Warning: \(name) is not a variable of this service")
-      }
+      var settings = try Settings(reading: try source.reader())
+      settings.unknownVariables = Settings.unknownVariables(among: source.names())
       return settings
     } catch {
       Diagnostic.print("The configuration cannot be used:\n\(error)")

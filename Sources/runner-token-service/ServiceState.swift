@@ -43,18 +43,3 @@ struct ServiceState {
     }
   }
 }
-
-extension AuditEvent {
-  /// A policy was made, replaced or deleted: what it was and what it is, as the API records it.
-  static func policyChange(
-    _ kind: Kind, of policy: StoredLabelPolicy, before: StoredLabelPolicy?,
-    after: StoredLabelPolicy?
-  ) throws -> AuditEvent {
-    var data: [String: Value] = [
-      "policy_user_identity": .text(policy.userIdentity), "revision": .number(policy.revision),
-    ]
-    data["before"] = try before.map { .text(try JSONLine.text(LabelPolicyRepresentation($0))) }
-    data["after"] = try after.map { .text(try JSONLine.text(LabelPolicyRepresentation($0))) }
-    return AuditEvent(kind, actor: ServiceState.actor, data: data)
-  }
-}

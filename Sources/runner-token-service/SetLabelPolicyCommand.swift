@@ -2,6 +2,7 @@ import ArgumentParser
 import Patterns
 import Runners
 import Storage
+import TokenService
 
 /// `set-label-policy`: what one identity may have, from now on.
 struct SetLabelPolicyCommand: ParsableCommand {
@@ -48,10 +49,7 @@ struct SetLabelPolicyCommand: ParsableCommand {
         let before = try transaction.labelPolicies.policy(of: user)
         let after = try transaction.labelPolicies.save(
           policy, of: user, by: ServiceState.actor.identity ?? "cli:")
-        try record(
-          .policyChange(
-            before == nil ? .policyCreated : .policyUpdated, of: after, before: before, after: after
-          ))
+        try record(.policyChange(from: before, to: after, ServiceState.actor))
         return (before, after)
       }
       printChange(from: before, to: after.policy)
@@ -108,9 +106,6 @@ struct LabelPolicyOptions: ParsableArguments {
   @Option(help: ArgumentHelp("For people.", valueName: "text"))
   var description: String?
 
-  /// In characters.
-  private static let maximumDescriptionLength = 1000
-
   /// What is wrong with the options, each by its name.
   var faults: [String] {
     var faults: [String] = []
@@ -138,19 +133,12 @@ struct LabelPolicyOptions: ParsableArguments {
     for group in runnerGroups where group <= 0 {
       faults.append("--runner-group \(group): must be a positive whole number")
     }
-    if let description, !Self.isDescription(description) {
+    if let description, !LabelPolicy.isDescription(description) {
       faults.append(
-        "--description: must have at most \(Self.maximumDescriptionLength) characters, without control characters but newlines and tabs"
+        "--description: must have at most \(LabelPolicy.maximumDescriptionLength) characters, without control characters but newlines and tabs"
       )
     }
     return faults
-  }
-
-  private static func isDescription(_ text: String) -> Bool {
-    text.unicodeScalars.count <= maximumDescriptionLength
-      && text.unicodeScalars.allSatisfy {
-        $0.properties.generalCategory != .control || $0 == "\n" || $0 == "\t"
-      }
   }
 
   /// The policy, where there are no faults.
