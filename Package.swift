@@ -60,12 +60,15 @@ let package = Package(
       name: "Migrations", path: "migrations",
       resources: [
         .embedInCode("0001_runners_and_audit_log.sql"), .embedInCode("0002_used_tokens.sql"),
-        .embedInCode("0003_label_policies.sql"),
+        .embedInCode("0003_label_policies.sql"), .embedInCode("0004_github_state.sql"),
       ], swiftSettings: strict),
     .target(
       name: "Storage",
       dependencies: ["CSQLite", "Concurrency", "JOSE", "Migrations", "Runners", grdb],
       swiftSettings: strict),
+    .target(
+      name: "Maintenance",
+      dependencies: ["Concurrency", "GitHub", "Runners", "Storage", logging], swiftSettings: pure),
     .target(
       name: "FastCGI", dependencies: ["CFastCGI", "CLinux", "Concurrency"], swiftSettings: strict),
     .target(
@@ -78,8 +81,8 @@ let package = Package(
     .executableTarget(
       name: "runner-token-service",
       dependencies: [
-        "FastCGI", "GitHub", "HTTPClient", "OIDC", "Patterns", "Runners", "Storage", "TokenService",
-        argumentParser, configuration, logging, systemPackage,
+        "FastCGI", "GitHub", "HTTPClient", "Maintenance", "OIDC", "Patterns", "Runners", "Storage",
+        "TokenService", argumentParser, configuration, logging, systemPackage,
       ],
       swiftSettings: strict),
     .executableTarget(
@@ -117,8 +120,9 @@ let package = Package(
     .testTarget(
       name: "TokenServiceTests",
       dependencies: [
-        "Concurrency", "FastCGI", "GitHub", "HTTPClient", "JOSE", "OIDC", "Runners", "Storage",
-        "StrictJSON", "TestSupport", "TokenService", "github-simulator", configuration, grdb,
+        "Concurrency", "FastCGI", "GitHub", "HTTPClient", "JOSE", "Maintenance", "OIDC", "Runners",
+        "Storage", "StrictJSON", "TestSupport", "TokenService", "github-simulator", configuration,
+        grdb,
         logging,
       ],
       swiftSettings: strict),

@@ -17,5 +17,8 @@ public struct Migration: Sendable {
     Migration(
       number: 3, name: "0003_label_policies",
       sql: String(decoding: PackageResources._003_label_policies_sql, as: UTF8.self)),
+    Migration(
+      number: 4, name: "0004_github_state",
+      sql: String(decoding: PackageResources._004_github_state_sql, as: UTF8.self)),
   ]
 }

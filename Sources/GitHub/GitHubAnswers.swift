@@ -13,13 +13,24 @@ public struct RegistrationToken: Sendable, Decodable {
 public struct GitHubRunner: Sendable, Decodable, Equatable {
   public let id: Int64
   public let name: String
+  /// `unknown` for a runner that has never connected.
+  public let os: String?
   /// `online` or `offline`.
   public let status: String
   public let busy: Bool
   /// Names, in the order in which GitHub lists them; those that GitHub adds by itself are among them.
   public let labels: [GitHubLabel]
+  /// Not in every answer, as the next.
+  public let runnerGroupID: Int64?
+  public let ephemeral: Bool?
 
   public var isOnline: Bool { status == "online" }
+
+  private enum CodingKeys: String, CodingKey {
+    case id, name, os, status, busy, labels, ephemeral
+    // As the decoder has made it of `runner_group_id`.
+    case runnerGroupID = "runnerGroupId"
+  }
 }
 
 /// A label as GitHub shows it.
@@ -27,9 +38,85 @@ public struct GitHubLabel: Sendable, Decodable, Equatable {
   public let name: String
 }
 
-struct RunnerPage: Decodable {
+/// A runner that is there and has not connected yet, and what it connects with.
+public struct JITConfiguration: Sendable, Decodable {
+  public let runner: GitHubRunner
+  /// A secret: whoever has it is the runner.
+  public let encodedConfiguration: String
+
+  private enum CodingKeys: String, CodingKey {
+    case runner
+    case encodedConfiguration = "encodedJitConfig"
+  }
+}
+
+/// A page of the list of runners.
+public struct RunnerPage: Sendable {
+  /// Of all pages.
+  public let totalCount: Int
+  public let runners: [GitHubRunner]
+  /// To ask for the page again, and get it only if it has changed.
+  public let etag: String?
+  /// nil on the last page.
+  public let nextURL: String?
+}
+
+struct RunnerPageBody: Decodable {
   let totalCount: Int
   let runners: [GitHubRunner]
+}
+
+/// A runner group of the organization.
+public struct RunnerGroup: Sendable, Decodable, Equatable {
+  public let id: Int64
+  public let name: String
+  /// Whether it takes the runners for which none is named.
+  public let isDefault: Bool
+  /// `all`, `private` or `selected`: of the organization's repositories.
+  public let visibility: String
+
+  private enum CodingKeys: String, CodingKey {
+    case id, name, visibility
+    case isDefault = "default"
+  }
+}
+
+struct RunnerGroupPageBody: Decodable {
+  let runnerGroups: [RunnerGroup]
+}
+
+/// The App as GitHub shows it to itself.
+public struct AppDescription: Sendable, Decodable {
+  /// Its name in URLs.
+  public let slug: String?
+  /// Such as `organization_self_hosted_runners: write`.
+  public let permissions: [String: String]
+  public let events: [String]
+}
+
+/// The App's installation as GitHub shows it.
+public struct InstallationDescription: Sendable, Decodable {
+  public let account: Account?
+  public let permissions: [String: String]
+  /// nil unless the organization has suspended it.
+  public let suspendedAt: Date?
+
+  public struct Account: Sendable, Decodable {
+    public let login: String
+  }
+}
+
+/// One attempt to deliver a webhook.
+public struct WebhookDelivery: Sendable, Decodable {
+  /// Of the attempt.
+  public let id: Int64
+  /// Of what was to be delivered; the same in each attempt.
+  public let guid: String
+  public let deliveredAt: Date
+  public let redelivery: Bool
+  public let event: String
+  public let action: String?
+  public let statusCode: Int
 }
 
 struct InstallationToken: Decodable {
@@ -105,5 +192,20 @@ extension HTTPResponse {
       return Int(min(max(wait, 0), 86_400)) + 1
     }
     return status == 429 || gitHubMessage.lowercased().contains("rate limit") ? 60 : nil
+  }
+}
+
+extension HTTPResponse {
+  /// The target of a link of this relation type (RFC 8288) in the form in which GitHub writes them:
+  /// `<https://…>; rel="next", <https://…>; rel="last"`.
+  func link(relation: String) -> String? {
+    for link in header("link")?.split(separator: ",") ?? [] {
+      let parts = link.split(separator: ";").map { $0.trimmingCharacters(in: .whitespaces) }
+      guard let target = parts.first, target.hasPrefix("<"), target.hasSuffix(">"),
+        parts.dropFirst().contains("rel=\"\(relation)\"")
+      else { continue }
+      return String(target.dropFirst().dropLast())
+    }
+    return nil
   }
 }

@@ -24,6 +24,18 @@ public struct AuditEvent: Sendable, Equatable {
     case approvalRequested = "approval_requested"
     case approvalApproved = "approval_approved"
     case approvalDenied = "approval_denied"
+    /// GitHub's whole list of runners was read and compared with what is known here.
+    case sync
+    /// A runner was compared with what was granted.
+    case labelVerification = "label_verification"
+    /// A runner was removed because it was not connected for long.
+    case cleanup
+    /// GitHub told of something that changed what is known here.
+    case webhook
+    /// The App's installation was suspended, taken up again or deleted.
+    case installationChange = "installation_change"
+    /// A runner at GitHub that nobody provisioned here was seen for the first time, or removed.
+    case unmanagedRunner = "unmanaged_runner"
   }
 
   /// A value of `data`. Never a secret.
@@ -79,6 +91,11 @@ public struct AuditEvent: Sendable, Equatable {
       self.requestIP = requestIP
       self.userAgent = userAgent
     }
+
+    /// The process that keeps what is known here and what is so at GitHub together.
+    public static let maintenance = Actor(identity: "system:maintenance")
+    /// GitHub, by a webhook.
+    public static let webhook = Actor(identity: "system:github-webhook")
   }
 }
 

@@ -33,6 +33,7 @@ extension Runner {
   public mutating func delete(for reason: DeletionReason, at now: Timestamp) {
     status = .deleted
     busy = false
+    removal = nil
     deletedAt = now
     deletionReason = reason
     updatedAt = now

@@ -27,6 +27,10 @@ public struct Runner: Sendable, Equatable {
   public var registeredAt: Timestamp?
   public var deletedAt: Timestamp?
   public var deletionReason: DeletionReason?
+  /// When GitHub last showed it with the labels, group and kind that were granted; nil until it has been looked at.
+  public var verifiedAt: Timestamp?
+  /// Set while it is to be removed at GitHub and is still there.
+  public var removal: Removal?
 
   public init(
     id: String, name: RunnerName, organization: String, status: RunnerStatus, busy: Bool,
@@ -34,7 +38,8 @@ public struct Runner: Sendable, Equatable {
     disableUpdate: Bool, provisioning: Provisioning, owner: Principal,
     policyRevision: Int64? = nil, isIssued: Bool,
     pendingUntil: Timestamp, createdAt: Timestamp, updatedAt: Timestamp,
-    registeredAt: Timestamp?, deletedAt: Timestamp?, deletionReason: DeletionReason?
+    registeredAt: Timestamp?, deletedAt: Timestamp?, deletionReason: DeletionReason?,
+    verifiedAt: Timestamp? = nil, removal: Removal? = nil
   ) {
     self.id = id
     self.name = name
@@ -56,6 +61,19 @@ public struct Runner: Sendable, Equatable {
     self.registeredAt = registeredAt
     self.deletedAt = deletedAt
     self.deletionReason = deletionReason
+    self.verifiedAt = verifiedAt
+    self.removal = removal
+  }
+}
+
+/// That a runner is to be removed at GitHub, as soon as GitHub lets it be.
+public struct Removal: Sendable, Equatable {
+  public let reason: DeletionReason
+  public let requestedAt: Timestamp
+
+  public init(reason: DeletionReason, requestedAt: Timestamp) {
+    self.reason = reason
+    self.requestedAt = requestedAt
   }
 }
 
@@ -88,4 +106,8 @@ public enum DeletionReason: String, Sendable {
   case neverRegistered = "never_registered"
   /// GitHub does not know it any more.
   case goneAtGitHub = "gone_at_github"
+  /// GitHub showed it with other labels, in another group or of another kind than were granted.
+  case policyViolation = "policy_violation"
+  /// It was not connected for as long as the configuration allows.
+  case stale
 }

@@ -14,11 +14,14 @@ public struct SecurityEvent: Sendable, Equatable {
     case approvalDenied = "approval_denied"
     /// A token that is good for one runner only was sent again.
     case tokenReplay = "token_replay"
+    /// GitHub has a runner that nobody provisioned here.
+    case unmanagedRunner = "unmanaged_runner"
 
+    /// Of an event of this kind, unless what happened is graver.
     public var severity: Severity {
       switch self {
       case .quotaExceeded: .low
-      case .labelPolicyViolation, .runnerGroupDenied: .medium
+      case .labelPolicyViolation, .runnerGroupDenied, .unmanagedRunner: .medium
       case .patternLimit, .adminDenied, .approvalDenied, .tokenReplay: .high
       }
     }
@@ -29,17 +32,21 @@ public struct SecurityEvent: Sendable, Equatable {
   }
 
   public let kind: Kind
+  public let severity: Severity
   public var actor: AuditEvent.Actor
+  public var runnerID: String?
   public var runnerName: String?
   /// Never a secret.
   public var data: [String: AuditEvent.Value]
 
   public init(
-    _ kind: Kind, actor: AuditEvent.Actor, runnerName: String? = nil,
-    data: [String: AuditEvent.Value] = [:]
+    _ kind: Kind, severity: Severity? = nil, actor: AuditEvent.Actor, runnerID: String? = nil,
+    runnerName: String? = nil, data: [String: AuditEvent.Value] = [:]
   ) {
     self.kind = kind
+    self.severity = severity ?? kind.severity
     self.actor = actor
+    self.runnerID = runnerID
     self.runnerName = runnerName
     self.data = data
   }
@@ -53,17 +60,14 @@ public struct SecurityRecord: Sendable {
   public let count: Int
   /// The first of them.
   public let event: SecurityEvent
-  public let severity: SecurityEvent.Severity
 
   public init(
-    id: Int64, firstSeenAt: Timestamp, lastSeenAt: Timestamp, count: Int, event: SecurityEvent,
-    severity: SecurityEvent.Severity
+    id: Int64, firstSeenAt: Timestamp, lastSeenAt: Timestamp, count: Int, event: SecurityEvent
   ) {
     self.id = id
     self.firstSeenAt = firstSeenAt
     self.lastSeenAt = lastSeenAt
     self.count = count
     self.event = event
-    self.severity = severity
   }
 }

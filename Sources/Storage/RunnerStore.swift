@@ -124,13 +124,15 @@ public struct RunnerStore {
       sql: """
         UPDATE runners SET
           status = ?, busy = ?, github_runner_id = ?, updated_at = ?, registered_at = ?,
-          deleted_at = ?, deletion_reason = ?
+          deleted_at = ?, deletion_reason = ?, verified_at = ?, removal_requested_at = ?,
+          removal_reason = ?
         WHERE id = ? AND status <> 'deleted'
         """,
       arguments: [
         runner.status.rawValue, runner.busy, runner.githubRunnerID, runner.updatedAt.description,
         runner.registeredAt?.description, runner.deletedAt?.description,
-        runner.deletionReason?.rawValue, runner.id,
+        runner.deletionReason?.rawValue, runner.verifiedAt?.description,
+        runner.removal?.requestedAt.description, runner.removal?.reason.rawValue, runner.id,
       ])
   }
 
@@ -181,6 +183,8 @@ extension Runner {
       throw StorageError.databaseUnavailable("a row of the table runners cannot be read")
     }
     let deletionReason: String? = row["deletion_reason"]
+    let removalReason: String? = row["removal_reason"]
+    let removalRequestedAt: String? = row["removal_requested_at"]
     self.init(
       id: row["id"], name: name, organization: row["organization"], status: status,
       busy: row["busy"], githubRunnerID: row["github_runner_id"],
@@ -195,6 +199,12 @@ extension Runner {
       createdAt: createdAt, updatedAt: updatedAt,
       registeredAt: (row["registered_at"] as String?).flatMap(Timestamp.init),
       deletedAt: (row["deleted_at"] as String?).flatMap(Timestamp.init),
-      deletionReason: deletionReason.flatMap(DeletionReason.init))
+      deletionReason: deletionReason.flatMap(DeletionReason.init),
+      verifiedAt: (row["verified_at"] as String?).flatMap(Timestamp.init),
+      removal: removalReason.flatMap(DeletionReason.init).flatMap { reason in
+        removalRequestedAt.flatMap(Timestamp.init).map {
+          Removal(reason: reason, requestedAt: $0)
+        }
+      })
   }
 }

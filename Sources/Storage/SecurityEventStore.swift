@@ -15,15 +15,16 @@ public struct SecurityEventStore {
       sql: """
         INSERT INTO security_events (
           timestamp, last_seen_at, event_type, severity, user_identity, issuer, oidc_sub,
-          request_id, request_ip, runner_name, event_data, minute)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-        ON CONFLICT (event_type, issuer, oidc_sub, minute)
+          request_id, request_ip, runner_id, runner_name, event_data, minute)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT (event_type, severity, issuer, oidc_sub, coalesce(runner_id, ''), minute)
         DO UPDATE SET count = count + 1, last_seen_at = excluded.last_seen_at
         """,
       arguments: [
-        now.description, now.description, event.kind.rawValue, event.kind.severity.rawValue,
+        now.description, now.description, event.kind.rawValue, event.severity.rawValue,
         event.actor.identity, event.actor.issuer, event.actor.subject, event.actor.requestID,
-        event.actor.requestIP, event.runnerName, data, String(now.description.prefix(16)),
+        event.actor.requestIP, event.runnerID, event.runnerName, data,
+        String(now.description.prefix(16)),
       ])
   }
 
@@ -118,10 +119,10 @@ extension SecurityRecord {
     self.init(
       id: row["id"], firstSeenAt: firstSeenAt, lastSeenAt: lastSeenAt, count: row["count"],
       event: SecurityEvent(
-        kind,
+        kind, severity: severity,
         actor: AuditEvent.Actor(
           identity: row["user_identity"], issuer: row["issuer"], subject: row["oidc_sub"],
           requestID: row["request_id"], requestIP: row["request_ip"]),
-        runnerName: row["runner_name"], data: data), severity: severity)
+        runnerID: row["runner_id"], runnerName: row["runner_name"], data: data))
   }
 }

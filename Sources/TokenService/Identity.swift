@@ -41,7 +41,7 @@ extension Settings {
   /// What no name may begin with, in whatever case: people would take it for a mark. The first provider's name is one too,
   /// for the day when it is first no more.
   private var marks: [String] {
-    (["sub", "cli"] + identityProviders.map(\.name)).map { $0 + ":" }
+    (["sub", "cli", "system"] + identityProviders.map(\.name)).map { $0 + ":" }
   }
 
   private func isFirst(_ provider: Provider) -> Bool {

@@ -16,6 +16,7 @@ public struct SecurityEventRepresentation: Encodable {
     case oidcSub = "oidc_sub"
     case requestID = "request_id"
     case requestIP = "request_ip"
+    case runnerID = "runner_id"
     case runnerName = "runner_name"
     case eventData = "event_data"
   }
@@ -29,12 +30,13 @@ public struct SecurityEventRepresentation: Encodable {
     try container.encode(record.lastSeenAt, forKey: .lastSeenAt)
     try container.encode(record.count, forKey: .count)
     try container.encode(event.kind.rawValue, forKey: .eventType)
-    try container.encode(record.severity.rawValue, forKey: .severity)
+    try container.encode(event.severity.rawValue, forKey: .severity)
     try container.encode(event.actor.identity, forKey: .userIdentity)
     try container.encode(event.actor.issuer, forKey: .issuer)
     try container.encode(event.actor.subject, forKey: .oidcSub)
     try container.encode(event.actor.requestID, forKey: .requestID)
     try container.encode(event.actor.requestIP, forKey: .requestIP)
+    try container.encode(event.runnerID, forKey: .runnerID)
     try container.encode(event.runnerName, forKey: .runnerName)
     try container.encode(event.data, forKey: .eventData)
   }

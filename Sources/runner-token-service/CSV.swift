@@ -19,16 +19,17 @@ extension SecurityRecord {
   /// Named as the members of the JSON forms.
   static let columns = [
     "id", "timestamp", "last_seen_at", "count", "event_type", "severity", "user_identity", "issuer",
-    "oidc_sub", "request_id", "request_ip", "runner_name", "event_data",
+    "oidc_sub", "request_id", "request_ip", "runner_id", "runner_name", "event_data",
   ]
 
   /// In the order of the columns.
   func cells() throws -> [String] {
     [
       String(id), firstSeenAt.description, lastSeenAt.description, String(count),
-      event.kind.rawValue, severity.rawValue, event.actor.identity ?? "", event.actor.issuer ?? "",
+      event.kind.rawValue, event.severity.rawValue, event.actor.identity ?? "",
+      event.actor.issuer ?? "",
       event.actor.subject ?? "", event.actor.requestID ?? "", event.actor.requestIP ?? "",
-      event.runnerName ?? "", try JSONLine.text(event.data),
+      event.runnerID ?? "", event.runnerName ?? "", try JSONLine.text(event.data),
     ]
   }
 }

@@ -14,13 +14,14 @@ import Testing
     "GitHub": ["Concurrency", "HTTPClient", "JOSE"],
     "Storage": ["CSQLite", "Concurrency", "GRDB", "JOSE", "Migrations", "Runners"],
     "FastCGI": ["CDispatch", "CFastCGI", "CLinux", "Concurrency"],
+    "Maintenance": ["Concurrency", "GitHub", "Logging", "Runners", "Storage"],
     "TokenService": [
       "Concurrency", "Configuration", "FastCGI", "GitHub", "HTTPClient", "JOSE", "Logging",
       "OIDC", "Patterns", "Runners", "Storage", "StrictJSON",
     ],
     "runner-token-service": [
-      "ArgumentParser", "Configuration", "FastCGI", "GitHub", "HTTPClient", "Logging", "OIDC",
-      "Patterns", "Runners", "Storage", "SystemPackage", "TokenService",
+      "ArgumentParser", "Configuration", "FastCGI", "GitHub", "HTTPClient", "Logging",
+      "Maintenance", "OIDC", "Patterns", "Runners", "Storage", "SystemPackage", "TokenService",
     ],
     "github-simulator": ["ArgumentParser", "Concurrency", "FastCGI", "JOSE", "StrictJSON"],
   ]

@@ -43,7 +43,10 @@ import Testing
     let now = Timestamp(clock.date)
     #expect(
       try Storage.Database.migrate(path: path, now: now)
-        == ["0001_runners_and_audit_log", "0002_used_tokens", "0003_label_policies"])
+        == [
+          "0001_runners_and_audit_log", "0002_used_tokens", "0003_label_policies",
+          "0004_github_state",
+        ])
     #expect(try Storage.Database.migrate(path: path, now: now) == [])
   }
 

@@ -60,7 +60,7 @@ import Testing
     #expect(total == 1)
     let event = try #require(events.first)
     #expect(event.event.kind == .adminDenied)
-    #expect(event.severity == .high)
+    #expect(event.event.severity == .high)
     #expect(event.event.actor.subject == "alice")
     #expect(event.event.data["method"] == .text(method))
     #expect(event.event.data["route"] == .text("/api/v1/admin" + pattern))

@@ -280,7 +280,7 @@ import Testing
     let events = try events()
     #expect(
       events.map(\.event.kind) == [.quotaExceeded, .runnerGroupDenied, .labelPolicyViolation])
-    #expect(events.map(\.severity) == [.low, .medium, .medium])
+    #expect(events.map(\.event.severity) == [.low, .medium, .medium])
     let violation = try #require(events.last?.event)
     #expect(violation.actor.identity == "alice@example.com")
     #expect(violation.actor.requestIP == "192.0.2.7")

@@ -1,0 +1,65 @@
+public import Foundation
+public import GitHub
+public import Logging
+import Runners
+public import Storage
+
+/// What keeps the service's knowledge of its runners true: the work of the one maintenance process, a file for each task.
+public struct Maintenance: Sendable {
+  public struct Options: Sendable {
+    public var organization: String
+    public var installationID: Int64
+    /// Seconds from one full sync to the next.
+    public var syncInterval: Int
+    /// How long a runner may be offline before it is removed. In hours; zero: for ever.
+    public var staleAfterHours: Int
+    public var unmanagedRunners: UnmanagedRunners
+
+    public init(
+      organization: String, installationID: Int64, syncInterval: Int = 300,
+      staleAfterHours: Int = 24, unmanagedRunners: UnmanagedRunners = .alert
+    ) {
+      self.organization = organization
+      self.installationID = installationID
+      self.syncInterval = syncInterval
+      self.staleAfterHours = staleAfterHours
+      self.unmanagedRunners = unmanagedRunners
+    }
+  }
+
+  /// What becomes of a runner at GitHub that nobody provisioned here.
+  public enum UnmanagedRunners: String, Sendable, CaseIterable {
+    case ignore
+    /// It is reported, once.
+    case alert
+    /// It is reported and removed.
+    case delete
+  }
+
+  let options: Options
+  let github: GitHubClient
+  let database: Database
+  let auditFile: AuditFile
+  let logger: Logger
+  let now: @Sendable () -> Date
+
+  /// - Parameter now: the wall clock.
+  public init(
+    options: Options, github: GitHubClient, database: Database, auditFile: AuditFile,
+    logger: Logger, now: @escaping @Sendable () -> Date
+  ) {
+    self.options = options
+    self.github = github
+    self.database = database
+    self.auditFile = auditFile
+    self.logger = logger
+    self.now = now
+  }
+
+  /// Writes to the database and then to the audit log's file what `body` recorded.
+  func audited<Result>(
+    _ body: (Transaction, _ record: (AuditEvent) throws -> Void) throws -> Result
+  ) throws -> Result {
+    try database.write(auditedIn: auditFile, body)
+  }
+}

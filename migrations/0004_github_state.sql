@@ -1,0 +1,70 @@
+-- What all processes know about our installation at GitHub; one row for each installation that was ever configured.
+CREATE TABLE github_installation (
+  installation_id INTEGER NOT NULL PRIMARY KEY,
+  state TEXT NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'suspended', 'deleted')),
+  state_changed_at TEXT,
+  -- The last known rate limit; NULL until GitHub has shown one.
+  rate_limit INTEGER,
+  rate_remaining INTEGER,
+  rate_reset_at TEXT,
+  -- Full syncs are numbered, so that the record of a change can name the one that found it.
+  last_sync INTEGER NOT NULL DEFAULT 0,
+  last_sync_at TEXT,
+  last_sync_runners INTEGER,
+  CHECK ((rate_limit IS NULL) = (rate_remaining IS NULL)),
+  CHECK ((rate_limit IS NULL) = (rate_reset_at IS NULL))
+) STRICT;
+
+-- The pages of GitHub's list of runners as they were last read, to ask GitHub only for those that have changed.
+CREATE TABLE github_pages (
+  organization TEXT NOT NULL,
+  -- The URL under which it was asked for.
+  url TEXT NOT NULL,
+  etag TEXT NOT NULL,
+  -- The URL of the next page; NULL on the last.
+  next_url TEXT,
+  -- What of the page is of use here (JSON).
+  content TEXT NOT NULL CHECK (json_valid(content)),
+  PRIMARY KEY (organization, url)
+) STRICT, WITHOUT ROWID;
+
+-- When its labels, group and kind were last found at GitHub to be those that were granted; NULL until then.
+ALTER TABLE runners ADD COLUMN verified_at TEXT;
+-- Since when, and why, a live runner is to be removed at GitHub: maintenance tries until it is gone.
+ALTER TABLE runners ADD COLUMN removal_requested_at TEXT;
+ALTER TABLE runners ADD COLUMN removal_reason TEXT;
+
+-- A live runner is found by the id that GitHub knows it by.
+CREATE INDEX runners_github_id
+  ON runners (organization, github_runner_id) WHERE status <> 'deleted' AND github_runner_id IS NOT NULL;
+
+-- What maintenance has to look after: runners to verify, to remove, and reservations that ran out.
+CREATE INDEX runners_unverified ON runners (organization, updated_at)
+  WHERE status <> 'deleted' AND github_runner_id IS NOT NULL AND verified_at IS NULL;
+CREATE INDEX runners_to_remove ON runners (organization, removal_requested_at)
+  WHERE status <> 'deleted' AND removal_reason IS NOT NULL;
+CREATE INDEX runners_pending ON runners (organization, pending_until) WHERE status = 'pending';
+
+-- Deliveries of webhooks that have been acted on. GitHub repeats one under the same id.
+CREATE TABLE webhook_deliveries (
+  id TEXT NOT NULL PRIMARY KEY,
+  event TEXT NOT NULL,
+  action TEXT,
+  processed_at TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX webhook_deliveries_processed ON webhook_deliveries (processed_at);
+
+-- Runners at GitHub that nobody provisioned here, each reported once.
+CREATE TABLE unmanaged_runners (
+  organization TEXT NOT NULL,
+  github_runner_id INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  first_seen_at TEXT NOT NULL,
+  PRIMARY KEY (organization, github_runner_id)
+) STRICT, WITHOUT ROWID;
+
+-- What is found at one runner is an event of its own, and never counted into a refusal of its owner's.
+DROP INDEX security_events_minute;
+CREATE UNIQUE INDEX security_events_minute
+  ON security_events (event_type, severity, issuer, oidc_sub, coalesce(runner_id, ''), minute);
