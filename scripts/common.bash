@@ -79,6 +79,13 @@ stop_all() {
 # Where a script keeps what is to be removed at its end.
 directory=''
 
+make_directory() {
+  local parent=${TMPDIR:-/tmp}
+  # The path of a unix socket has at most 107 bytes, and nginx would have to be told how to read a strange one.
+  if ((${#parent} > 60)) || [[ $parent =~ [^A-Za-z0-9/._-] ]]; then parent=/tmp; fi
+  directory=$(mktemp -d "$parent/token-service.XXXXXX")
+}
+
 on_exit() {
   local status=$?
   trap '' HUP INT TERM

@@ -4,6 +4,8 @@ public struct LabelPolicy: Sendable, Equatable {
   public static let maximumAllowedLabels = 200
   /// Of entries in `labelPatterns`.
   public static let maximumLabelPatterns = 200
+  /// Of entries in `allowedRunnerGroups`.
+  public static let maximumRunnerGroups = 200
   /// Of a description, in Unicode scalars.
   public static let maximumDescriptionLength = 1000
 

@@ -2,7 +2,7 @@
 public struct StoredLabelPolicy: Sendable, Equatable {
   /// Whose it is.
   public let userIdentity: String
-  public let policy: LabelPolicy
+  public let text: LabelPolicyText
   /// Raised by each save, from 1.
   public let revision: Int64
   public let createdAt: Timestamp
@@ -11,11 +11,11 @@ public struct StoredLabelPolicy: Sendable, Equatable {
   public let updatedBy: String
 
   public init(
-    userIdentity: String, policy: LabelPolicy, revision: Int64, createdAt: Timestamp,
+    userIdentity: String, text: LabelPolicyText, revision: Int64, createdAt: Timestamp,
     updatedAt: Timestamp, updatedBy: String
   ) {
     self.userIdentity = userIdentity
-    self.policy = policy
+    self.text = text
     self.revision = revision
     self.createdAt = createdAt
     self.updatedAt = updatedAt

@@ -85,10 +85,11 @@ public struct ApprovalStore {
     try database.execute(
       sql: """
         UPDATE approvals SET status = ?, decided_at = ?, decided_by = ?, reason = ?
-        WHERE id = ? AND status = 'pending' AND expires_at > ?
+        WHERE id = ? AND (status = 'pending' OR status = 'approved' AND ?) AND expires_at > ?
         """,
       arguments: [
-        decision.status.rawValue, now.description, admin, reason, id, now.description,
+        decision.status.rawValue, now.description, admin, reason, id, decision == .deny,
+        now.description,
       ])
     return database.changesCount == 1
   }

@@ -47,8 +47,9 @@ public struct LabelPolicyStore {
     _ policy: LabelPolicy, of userIdentity: String, by admin: String
   ) throws -> StoredLabelPolicy {
     let existing = try self.policy(of: userIdentity)
+    let text = LabelPolicyText(policy)
     let stored = StoredLabelPolicy(
-      userIdentity: userIdentity, policy: policy,
+      userIdentity: userIdentity, text: text,
       revision: try (existing?.revision ?? lastRevision(of: userIdentity)) + 1,
       createdAt: existing?.createdAt ?? now, updatedAt: now, updatedBy: admin)
     try database.execute(
@@ -60,10 +61,10 @@ public struct LabelPolicyStore {
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """,
       arguments: [
-        userIdentity, try json(policy.allowedLabels.map(\.description)),
-        try json(policy.labelPatterns.map(\.source)), policy.maximumRunners,
-        policy.requiresApproval, try policy.allowedRunnerGroups.map { try json($0.sorted()) },
-        policy.requiresJIT, policy.requiresEphemeral, policy.description, stored.revision,
+        userIdentity, try json(text.allowedLabels), try json(text.labelPatterns),
+        text.maximumRunners, text.requiresApproval,
+        try text.allowedRunnerGroups.map { try json($0.sorted()) }, text.requiresJIT,
+        text.requiresEphemeral, text.description, stored.revision,
         stored.createdAt.description, stored.updatedAt.description, admin,
       ])
     return stored
@@ -92,23 +93,22 @@ public struct LabelPolicyStore {
 }
 
 extension StoredLabelPolicy {
-  /// Throws `databaseUnavailable` for a row that this program cannot have written: a policy that is only half understood
-  /// must not decide.
+  /// Throws `databaseUnavailable` for a row that this program cannot have written.
   fileprivate init(row: Row) throws {
-    guard let labels = Self.list(row["allowed_labels"], of: String.self, AllowedLabel.init),
-      let patterns = Self.list(row["label_patterns"], of: String.self, { try? LabelPattern($0) }),
+    guard let labels = Self.list(row["allowed_labels"], of: String.self),
+      let patterns = Self.list(row["label_patterns"], of: String.self),
       let createdAt = Timestamp(row["created_at"]), let updatedAt = Timestamp(row["updated_at"])
     else { throw Self.unreadable }
     let groups: [Int64]?
     if let text: String = row["allowed_runner_groups"] {
-      guard let read = Self.list(text, of: Int64.self, { $0 }) else { throw Self.unreadable }
+      guard let read = Self.list(text, of: Int64.self) else { throw Self.unreadable }
       groups = read
     } else {
       groups = nil
     }
     self.init(
       userIdentity: row["user_identity"],
-      policy: LabelPolicy(
+      text: LabelPolicyText(
         allowedLabels: labels, labelPatterns: patterns, maximumRunners: row["max_runners"],
         requiresApproval: row["require_approval"], allowedRunnerGroups: groups.map(Set.init),
         requiresJIT: row["require_jit"], requiresEphemeral: row["require_ephemeral"],
@@ -120,14 +120,10 @@ extension StoredLabelPolicy {
   private static let unreadable = StorageError.databaseUnavailable(
     "a row of the table label_policies cannot be read")
 
-  /// Every element, or nil.
-  private static func list<Element: Decodable, Value>(
-    _ text: String, of type: Element.Type, _ value: (Element) -> Value?
-  ) -> [Value]? {
-    guard let elements = try? JSONDecoder().decode([Element].self, from: Data(text.utf8)) else {
-      return nil
-    }
-    let values = elements.compactMap(value)
-    return values.count == elements.count ? values : nil
+  /// A column's JSON array, or nil.
+  private static func list<Element: Decodable>(
+    _ text: String, of type: Element.Type
+  ) -> [Element]? {
+    try? JSONDecoder().decode([Element].self, from: Data(text.utf8))
   }
 }

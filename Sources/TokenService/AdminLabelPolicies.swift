@@ -14,7 +14,7 @@ extension Service {
   ) throws -> Response {
     let body = try LabelPolicyBody(parsing: try JSONBody.object(of: request))
     let preconditions = try Preconditions(request.parameters)
-    let (before, after) = try audited { transaction, record in
+    let (before, after) = try auditedChange { transaction, record in
       let before = try transaction.labelPolicies.policy(of: body.userIdentity)
       try preconditions.check(revision: before?.revision)
       let after = try transaction.labelPolicies.save(
@@ -50,7 +50,7 @@ extension Service {
     _ user: String, _ request: Request, _ admin: Administrator, _ context: RequestContext
   ) throws -> Response {
     let preconditions = try Preconditions(request.parameters)
-    try audited { transaction, record in
+    try auditedChange { transaction, record in
       // What is not there is not found, whatever the conditions (RFC 9110 section 13.2.1).
       guard let before = try transaction.labelPolicies.policy(of: user) else {
         throw ServiceError.policyNotFound

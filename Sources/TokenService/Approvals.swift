@@ -139,7 +139,7 @@ extension Service {
     _ context: RequestContext
   ) throws -> Response {
     let reason = try reason(of: decision, in: request)
-    let (outcome, time) = try audited { transaction, record in
+    let (outcome, time) = try auditedChange { transaction, record in
       let outcome = try transaction.decide(
         decision, on: id, organization: settings.organization, reason: reason,
         by: context.actor, principal: admin.principal, record)

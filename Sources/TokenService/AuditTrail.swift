@@ -9,4 +9,13 @@ extension Service {
   ) throws -> Result {
     try database.write(auditedIn: auditFile, body)
   }
+
+  /// The same for what an admin changes: nothing is changed where the audit log's file cannot be opened. (If it fails in
+  /// between, the change stands in the table, with its record.)
+  func auditedChange<Result>(
+    _ body: (Transaction, _ record: (AuditEvent) throws -> Void) throws -> Result
+  ) throws -> Result {
+    try auditFile.checkWritable()
+    return try audited(body)
+  }
 }

@@ -22,8 +22,8 @@ extension Service {
   func decide(
     _ wanted: ProvisionRequest, _ kind: Provisioning, stored: StoredLabelPolicy?,
     claimed: LabelPolicy?, liveRunners: Int
-  ) -> Decision {
-    let policy = applicablePolicy(stored: stored?.policy, claimed: claimed)
+  ) throws(UnusableLabelPolicy) -> Decision {
+    let policy = applicablePolicy(stored: try stored?.policy(), claimed: claimed)
     let verdict = policy.verdict(
       on: wanted, kind: kind, liveRunners: liveRunners,
       defaultRunnerGroupID: settings.defaultRunnerGroupID)

@@ -13,7 +13,7 @@ extension Service {
         of: caller, organization: settings.organization, now: transaction.now)
       return (try transaction.labelPolicies.policy(of: caller.identity), current)
     }
-    let decision = decide(
+    let decision = try decide(
       wanted, .registrationToken, stored: stored, claimed: context.claimedPolicy,
       liveRunners: current)
     return try JSONBody.response(Explanation(decision, identity: caller.identity, used: current))
@@ -30,7 +30,7 @@ extension Service {
         ofIdentity: identity, organization: settings.organization, now: transaction.now)
       return (try transaction.labelPolicies.policy(of: identity), current)
     }
-    let decision = decide(
+    let decision = try decide(
       wanted, .registrationToken, stored: stored, claimed: nil, liveRunners: current)
     try audited { _, record in
       try record(

@@ -70,11 +70,14 @@ extension MemberReader {
     optional(
       "allowed_runner_groups",
       { value in
-        guard let elements = value.array else { return nil }
+        guard let elements = value.array, elements.count <= LabelPolicy.maximumRunnerGroups else {
+          return nil
+        }
         let groups = elements.compactMap(\.integer).filter { $0 > 0 }
         return groups.count == elements.count ? Set(groups) : nil
       },
-      "must be an array of positive whole numbers, or null for the default group only")
+      "must be an array of at most \(LabelPolicy.maximumRunnerGroups) positive whole numbers, or null for the default group only"
+    )
   }
 
   fileprivate mutating func policyDescription() -> String? {

@@ -32,10 +32,10 @@ public struct LabelPolicyRepresentation: Encodable {
   /// Members without a value are there, as null, because null says something: no limit, or the default group only.
   public func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: CodingKeys.self)
-    let policy = stored.policy
+    let policy = stored.text
     try container.encode(stored.userIdentity, forKey: .userIdentity)
-    try container.encode(policy.allowedLabels.map(\.description), forKey: .allowedLabels)
-    try container.encode(policy.labelPatterns.map(\.source), forKey: .labelPatterns)
+    try container.encode(policy.allowedLabels, forKey: .allowedLabels)
+    try container.encode(policy.labelPatterns, forKey: .labelPatterns)
     try container.encode(policy.maximumRunners, forKey: .maximumRunners)
     try container.encode(policy.requiresApproval, forKey: .requiresApproval)
     try container.encode(policy.allowedRunnerGroups?.sorted(), forKey: .allowedRunnerGroups)

@@ -52,7 +52,7 @@ extension Service {
     _ wanted: ProvisionRequest, _ caller: Principal, _ context: RequestContext
   ) throws -> Decision {
     let stored = try database.read { try $0.labelPolicies.policy(of: caller.identity) }
-    let decision = decide(
+    let decision = try decide(
       wanted, .registrationToken, stored: stored, claimed: context.claimedPolicy, liveRunners: 0)
     let reasons = decision.verdict.reasons.filter { !$0.isQuota }
     guard !reasons.isEmpty else { return decision }

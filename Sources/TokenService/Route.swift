@@ -197,7 +197,7 @@ enum Route: Sendable, Equatable {
     let encoded = encodedSegment(of: segments)
     let isPlain = segments.enumerated().allSatisfy { index, segment in
       segment.utf8.allSatisfy { byte in
-        (0x21...0x7E).contains(byte) && !";\\".utf8.contains(byte)
+        (0x21...0x7E).contains(byte) && !";\\#".utf8.contains(byte)
           && (byte != UInt8(ascii: "%") || index == encoded)
       }
     }

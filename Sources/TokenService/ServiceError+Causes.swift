@@ -11,6 +11,7 @@ extension ServiceError {
     case let error as TokenRefusal: self.init(error)
     case let error as GitHubError: self.init(error)
     case let error as StorageError: self.init(error)
+    case is UnusableLabelPolicy: self = .databaseUnavailable
     default: self = .internalError
     }
   }

@@ -41,7 +41,7 @@ extension Service {
         of: caller, organization: settings.organization, now: transaction.now)
       return (used, try transaction.labelPolicies.policy(of: caller.identity))
     }
-    let policy = applicablePolicy(stored: stored?.policy, claimed: context.claimedPolicy)
+    let policy = applicablePolicy(stored: try stored?.policy(), claimed: context.claimedPolicy)
     return try JSONBody.response(
       Caller(
         identity: caller.identity, issuer: caller.issuer, subject: caller.subject,

@@ -10,6 +10,8 @@ struct ListApprovalsCommand: ParsableCommand {
     commandName: "list-approvals",
     abstract: "List requests that an administrator has to approve, newest first.",
     discussion: """
+      A table for people, which cuts long cells off; with --json all of it, in one array.
+
       Ends with status 0, 1 if the database cannot be read, 64 for a status that there is not, 78 if the \
       configuration cannot be used.
 
@@ -31,41 +33,72 @@ struct ListApprovalsCommand: ParsableCommand {
     })
   var status: ApprovalStatus?
 
-  @Flag(help: "Write a JSON object a line, for scripts.")
+  @Flag(help: "Print JSON, with the members of the API's answers.")
   var json = false
 
   func run() throws {
     let settings = try configuration.settings()
-    try reportingFailure {
-      let database = try Database(path: settings.databasePath) { Timestamp(Date()) }
-      if !json {
-        print("ID                                    STATUS    EXPIRES                   WHO, WHAT")
-      }
-      // Page by page, so that neither memory nor the time that the database is held grows with the list.
-      var offset = 0
-      while true {
-        let page = try database.read {
-          try $0.approvals.page(
-            organization: settings.github.organization, status: status, limit: 500, offset: offset
-          ).approvals
+    try ServiceState.run(settings) { state in
+      let output = try OutputFile(nil, replacing: false)
+      let organization = settings.github.organization
+      if json {
+        var array = try JSONArrayWriter(output)
+        try forEachPage(of: state, organization) { page, now in
+          for approval in page {
+            try array.write(ApprovalRepresentation.forAdmin(approval, at: now))
+          }
         }
-        for approval in page { print(try line(approval, at: Timestamp(Date()))) }
-        if page.isEmpty { return }
-        offset += page.count
+        try array.finish()
+      } else {
+        try printTable(state, organization, output)
       }
+      try output.finish()
     }
   }
 
-  private func line(_ approval: Approval, at now: Timestamp) throws -> String {
-    if json { return try JSONLine.text(ApprovalRepresentation.forAdmin(approval, at: now)) }
-    let status = approval.status(at: now).rawValue.padding(
-      toLength: 8, withPad: " ", startingAt: 0)
-    let labels = approval.requested.labels.map(\.description).joined(separator: ",")
-    let what = [
-      approval.owner.identity, approval.runnerName, labels, approval.requested.kind.rawValue,
+  /// Goes through the approvals twice, first for the widths of the columns, so that it need not hold them.
+  private func printTable(
+    _ state: ServiceState, _ organization: String, _ output: OutputFile
+  ) throws {
+    var table = Table(
+      ["ID", "STATUS", "EXPIRES", "WHO", "RUNNER", "LABELS", "KIND"], maximumWidth: 48)
+    var isEmpty = true
+    try forEachPage(of: state, organization) { page, now in
+      for approval in page { table.measure(cells(approval, at: now)) }
+      isEmpty = false
+    }
+    guard !isEmpty else { return try output.write("There are no such approvals.\n") }
+    try output.write(table.header + "\n")
+    try forEachPage(of: state, organization) { page, now in
+      try output.write(page.map { table.line(cells($0, at: now)) + "\n" }.joined())
+    }
+  }
+
+  private func cells(_ approval: Approval, at now: Timestamp) -> [String] {
+    [
+      approval.id, approval.status(at: now).rawValue, approval.expiresAt.description,
+      approval.owner.identity, approval.runnerName,
+      approval.requested.labels.map(\.description).joined(separator: ","),
+      approval.requested.kind.rawValue,
     ]
-    return "\(approval.id)  \(status)  \(approval.expiresAt)  "
-      + what.joined(separator: "  ").visible
+  }
+
+  /// Page by page, so that neither memory nor the time that the database is held grows with the list.
+  private func forEachPage(
+    of state: ServiceState, _ organization: String,
+    _ body: ([Approval], _ now: Timestamp) throws -> Void
+  ) throws {
+    var offset = 0
+    while true {
+      let page = try state.database.read {
+        try $0.approvals.page(
+          organization: organization, status: status, limit: 500, offset: offset
+        ).approvals
+      }
+      if page.isEmpty { return }
+      try body(page, Timestamp(Date()))
+      offset += page.count
+    }
   }
 }
 
@@ -98,9 +131,9 @@ struct ApproveCommand: ParsableCommand {
 struct DenyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "deny",
-    abstract: "Deny a request that waits for an administrator.",
+    abstract: "Deny a request that waits for an administrator, or take an approval back.",
     discussion: """
-      Recorded in the audit log as a deed of cli:<your user name>.
+      One that was approved can be denied until it is used.       Recorded in the audit log as a deed of cli:<your user name>.
 
       Ends with status 0, 1 if there is no such approval, it has been decided or has expired, or nothing can be \
       stored, 64 for a reason that cannot be kept, 78 if the configuration cannot be used.
@@ -125,8 +158,8 @@ extension ConfigurationOptions {
       throw ExitCode.usage
     }
     let settings = try settings()
-    try reportingFailure {
-      let outcome = try ServiceState(settings).change { transaction, record in
+    try ServiceState.run(settings) { state in
+      let outcome = try state.change { transaction, record in
         try transaction.decide(
           decision, on: id, organization: settings.github.organization, reason: reason,
           by: ServiceState.actor, principal: nil, record)
@@ -135,27 +168,12 @@ extension ConfigurationOptions {
       case .success(let approval):
         print("\(approval.id) is \(decision.status.rawValue).")
       case .failure(.approvalNotFound):
-        throw Failure("There is no approval \(id.visible).")
+        Diagnostic.print("There is no approval \(id.visible).")
+        throw ExitCode.failure
       case .failure:
-        throw Failure("The approval \(id) has been decided or has expired.")
+        Diagnostic.print("The approval \(id) has been decided or used, or has expired.")
+        throw ExitCode.failure
       }
     }
-  }
-}
-
-/// Why the command came to nothing, for whoever started it.
-private struct Failure: Error, CustomStringConvertible {
-  let description: String
-
-  init(_ description: String) {
-    self.description = description
-  }
-}
-
-/// Prints what `body` throws and ends with status 1.
-private func reportingFailure(_ body: () throws -> Void) throws {
-  do { try body() } catch {
-    Diagnostic.print("\(error)")
-    throw ExitCode.failure
   }
 }

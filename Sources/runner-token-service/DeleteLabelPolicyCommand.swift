@@ -33,7 +33,7 @@ struct DeleteLabelPolicyCommand: ParsableCommand {
         throw ExitCode.failure
       }
       print("Label policy of \(user.visible), revision \(deleted.revision)")
-      let rows = deleted.policy.properties.map { [$0.name, $0.value] }
+      let rows = deleted.text.properties.map { [$0.name, $0.value] }
       var table = Table(["", "WAS"])
       for row in rows { table.measure(row) }
       print(table.header)

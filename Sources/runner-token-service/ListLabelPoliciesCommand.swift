@@ -37,17 +37,12 @@ struct ListLabelPoliciesCommand: ParsableCommand {
   }
 
   private func printJSON(_ state: ServiceState, _ output: OutputFile) throws -> Int {
-    var count = 0
-    try output.write("[")
+    var array = try JSONArrayWriter(output)
     try forEachPage(of: state) { page in
-      for policy in page {
-        try output.write(
-          (count == 0 ? "\n" : ",\n") + JSONLine.text(LabelPolicyRepresentation(policy)))
-        count += 1
-      }
+      for policy in page { try array.write(LabelPolicyRepresentation(policy)) }
     }
-    try output.write("\n]\n")
-    return count
+    try array.finish()
+    return array.count
   }
 
   /// Goes through the policies twice, first for the widths of the columns, so that it need not hold them.
@@ -71,7 +66,7 @@ struct ListLabelPoliciesCommand: ParsableCommand {
   }
 
   private func cells(_ stored: StoredLabelPolicy) -> [String] {
-    let policy = stored.policy
+    let policy = stored.text
     let properties = policy.properties
     return [
       stored.userIdentity, properties[0].value, properties[1].value,

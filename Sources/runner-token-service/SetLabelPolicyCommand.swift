@@ -14,7 +14,7 @@ struct SetLabelPolicyCommand: ParsableCommand {
       each means. Audited as cli: and the name of the unix user; run it as the user that the workers run as, who must be able \
       to write the database and the audit log.
 
-      Ends with status 64, and a line for each fault, if this is no policy.
+      Ends with status 64, and a line for each fault, if this is no policy, and 1 if --if-revision does not hold.
 
       Example:
         runner-token-service set-label-policy --env-file service.env --user alice@example.com \\
@@ -26,6 +26,13 @@ struct SetLabelPolicyCommand: ParsableCommand {
 
   @Option(help: ArgumentHelp("Whose policy it is.", valueName: "identity"))
   var user: String
+
+  @Option(
+    help: ArgumentHelp(
+      "Only if the policy has this revision; 0: only if there is none.",
+      discussion: "So that what another admin saved meanwhile is not overwritten unseen.",
+      valueName: "number"))
+  var ifRevision: Int64?
 
   @Flag(help: "Say what would change, and change nothing.")
   var dryRun = false
@@ -41,25 +48,35 @@ struct SetLabelPolicyCommand: ParsableCommand {
     try ServiceState.run(try configuration.settings()) { state in
       if dryRun {
         let before = try state.database.read { try $0.labelPolicies.policy(of: user) }
-        printChange(from: before, to: policy)
+        try checkRevision(of: before)
+        printChange(from: before, to: LabelPolicyText(policy))
         print("Nothing was changed.")
         return
       }
       let (before, after) = try state.change { transaction, record in
         let before = try transaction.labelPolicies.policy(of: user)
+        try checkRevision(of: before)
         let after = try transaction.labelPolicies.save(
           policy, of: user, by: ServiceState.actor.identity ?? "cli:")
         try record(.policyChange(from: before, to: after, ServiceState.actor))
         return (before, after)
       }
-      printChange(from: before, to: after.policy)
+      printChange(from: before, to: after.text)
       print("\(before == nil ? "Created" : "Replaced"); revision \(after.revision).")
     }
   }
 
-  private func printChange(from before: StoredLabelPolicy?, to after: LabelPolicy) {
+  private func checkRevision(of before: StoredLabelPolicy?) throws(ExitCode) {
+    guard let ifRevision, ifRevision != before?.revision ?? 0 else { return }
+    Diagnostic.print(
+      before.map { "Nothing was changed: the policy has revision \($0.revision)." }
+        ?? "Nothing was changed: there is no policy.")
+    throw ExitCode.failure
+  }
+
+  private func printChange(from before: StoredLabelPolicy?, to after: LabelPolicyText) {
     print("Label policy of \(user.visible)")
-    let old = before?.policy.properties.map(\.value)
+    let old = before?.text.properties.map(\.value)
     let rows = after.properties.enumerated().map { index, property in
       [property.name, old?[index] ?? "no policy", property.value]
     }
@@ -130,6 +147,9 @@ struct LabelPolicyOptions: ParsableArguments {
       }
     }
     if let maxRunners, maxRunners < 0 { faults.append("--max-runners: must be 0 or more") }
+    if runnerGroups.count > LabelPolicy.maximumRunnerGroups {
+      faults.append("--runner-group: at most \(LabelPolicy.maximumRunnerGroups) are allowed")
+    }
     for group in runnerGroups where group <= 0 {
       faults.append("--runner-group \(group): must be a positive whole number")
     }

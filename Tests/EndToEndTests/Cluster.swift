@@ -222,7 +222,8 @@ final class Cluster {
   /// The same request many times, eight at a time or as many as `parallel` says, as a running program. `statuses(of:)` reads
   /// the outcome.
   func startLoad(
-    _ count: Int, _ path: String, token: String, body: String? = nil, parallel: Int = 8
+    _ count: Int, _ path: String, token: String, body: String? = nil, parallel: Int = 8,
+    headers: [String] = []
   ) throws -> ChildProcess {
     let targets = repeatElement(
       "url = \"\(url(path))\"\noutput = \"/dev/null\"\n", count: count)
@@ -236,6 +237,7 @@ final class Cluster {
     if let body {
       arguments += ["-H", "Content-Type: application/json", "--data-binary", body]
     }
+    arguments += headers.flatMap { ["-H", $0] }
     return try ChildProcess("/usr/bin/curl", arguments)
   }
 

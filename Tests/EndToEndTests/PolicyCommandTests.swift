@@ -110,6 +110,20 @@ import Testing
     #expect(try program.auditLines().count == 1)
   }
 
+  @Test func `a policy is replaced only from the revision that the admin saw`() throws {
+    let set = ["set-label-policy", "--user", "bob", "--label"]
+    #expect(try program.run(set + ["gpu", "--if-revision", "0"]).status == 0)
+    let second = try program.run(set + ["tpu", "--if-revision", "0"])
+    #expect(second.status == 1)
+    #expect(second.errors == "Nothing was changed: the policy has revision 1.\n")
+    #expect(try program.run(set + ["tpu", "--if-revision", "0", "--dry-run"]).status == 1)
+    #expect(try program.run(set + ["tpu", "--if-revision", "1"]).status == 0)
+    #expect(try program.run("delete-label-policy", "--user", "bob").status == 0)
+    let gone = try program.run(set + ["gpu", "--if-revision", "2"])
+    #expect(gone.errors == "Nothing was changed: there is no policy.\n")
+    #expect(try program.auditLines().count == 3)
+  }
+
   @Test func `a policy that is not there cannot be deleted or shown`() throws {
     for dryRun in [[], ["--dry-run"]] {
       let outcome = try program.run(["delete-label-policy", "--user", "nobody"] + dryRun)

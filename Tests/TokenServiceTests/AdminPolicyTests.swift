@@ -2,6 +2,7 @@ import Concurrency
 import Dispatch
 import FastCGI
 import Foundation
+import GRDB
 import Runners
 import Storage
 import StrictJSON
@@ -82,10 +83,17 @@ import Testing
       ])
   }
 
-  @Test func `without the audit log's file an admin is told so`() throws {
-    try FileManager.default.createDirectory(
-      atPath: world.directory.file("audit.jsonl"), withIntermediateDirectories: false)
+  @Test func `without the audit log's file an admin is told so, and nothing changes`() throws {
+    let file = world.directory.file("audit.jsonl")
+    #expect(try world.save(Self.minimal).status == 201)
+    try FileManager.default.removeItem(atPath: file)
+    try FileManager.default.createDirectory(atPath: file, withIntermediateDirectories: false)
     #expect(try world.save(Self.minimal).problem == "503 AUDIT_UNAVAILABLE")
+    #expect(try world.admin("DELETE", Self.path).problem == "503 AUDIT_UNAVAILABLE")
+    let stored = try world.database.read { try $0.labelPolicies.policy(of: "alice@example.com") }
+    #expect(stored?.revision == 1)
+    try FileManager.default.removeItem(atPath: file)
+    #expect(try world.save(Self.minimal).status == 200)
   }
 
   // MARK: - Validation
@@ -112,7 +120,7 @@ import Testing
         "label_patterns[5]: at offset 0: the pattern has a character that is not ASCII",
         "max_runners: must be a whole number, 0 or more, or null for no limit",
         "require_approval: must be true or false",
-        "allowed_runner_groups: must be an array of positive whole numbers, or null for the default group only",
+        "allowed_runner_groups: must be an array of at most 200 positive whole numbers, or null for the default group only",
         "require_jit: must be true or false", "require_ephemeral: must be true or false",
         "description: must be a string of at most 1000 characters, without control characters but newlines and tabs, or null",
         "lables: is not a member of this request",
@@ -161,6 +169,47 @@ import Testing
     }
     #expect(try world.save(body(200)).status == 201)
     #expect(try faults(world.save(body(201))) == ["\(member): must have at most 200 elements"])
+  }
+
+  @Test func `two hundred runner groups are saved and one more is not`() throws {
+    func body(_ count: Int) -> String {
+      let groups = (1...count).map(String.init).joined(separator: ",")
+      return #"{"user_identity":"a","allowed_runner_groups":[\#(groups)]}"#
+    }
+    #expect(try world.save(body(200)).status == 201)
+    let faults = try faults(world.save(body(201)))
+    #expect(faults.count == 1)
+    #expect(
+      faults.first?.hasPrefix("allowed_runner_groups: must be an array of at most 200") == true)
+  }
+
+  @Test func `a stored pattern that no longer compiles stops its owner, and nothing else`() throws {
+    for user in ["alice", "bob"] {
+      let body = #"{"user_identity":"\#(user)@example.com","label_patterns":["gpu|tpu"]}"#
+      #expect(try world.save(body).status == 201)
+    }
+    // As after the replacement of a library.
+    try DatabaseQueue(path: world.directory.file("service.db")).write {
+      try $0.execute(
+        sql: """
+          UPDATE label_policies SET label_patterns = '["gpu","("]'
+          WHERE user_identity = 'alice@example.com'
+          """)
+    }
+    #expect(try world.provision(as: "alice").problem == "503 DATABASE_UNAVAILABLE")
+    let cause = try #require(world.log.all.last?["cause"])
+    #expect(cause.contains("alice@example.com") && cause.hasSuffix(": ("))
+    #expect(
+      try world.provision(#"{"runner_name":"ci-2","labels":["gpu"]}"#, as: "bob").status == 201)
+
+    let list = try world.admin("GET", "/label-policies").object
+    #expect(list["total"] == .integer(2))
+    let shown = try world.admin("GET", "/label-policies/alice%40example.com").object
+    #expect(shown["label_patterns"]?.strings == ["gpu", "("])
+    let body = #"{"user_identity":"alice@example.com","label_patterns":["gpu"]}"#
+    #expect(try world.save(body).status == 200)
+    #expect(try world.provision(as: "alice").status == 201)
+    #expect(try world.admin("DELETE", "/label-policies/alice%40example.com").status == 204)
   }
 
   @Test func `an identity of 300 bytes is saved, one more byte is not, and an entry of 256`() throws

@@ -167,6 +167,8 @@ import Testing
     #expect(try status(id) == "pending")
     #expect(try decide(id, decision).status == 200)
     #expect(try decide(id, "approve").problem == "409 APPROVAL_ALREADY_DECIDED")
+    // What was approved can be taken back, once.
+    #expect(try decide(id, "deny").status == (decision == "approve" ? 200 : 409))
     #expect(try decide(id, "deny").problem == "409 APPROVAL_ALREADY_DECIDED")
   }
 
@@ -260,6 +262,20 @@ import Testing
     let id = try asked()
     #expect(try decide(id, "deny").status == 200)
     #expect(try redeem(id) == .approvalNotValid(detail: "The approval was denied."))
+  }
+
+  @Test func `an approval that was given can be taken back until it is used`() throws {
+    let id = try asked()
+    #expect(try decide(id, "approve").status == 200)
+    #expect(try decide(id, "deny").status == 200)
+    #expect(try redeem(id) == .approvalNotValid(detail: "The approval was denied."))
+    #expect(try decide(id, "approve").problem == "409 APPROVAL_ALREADY_DECIDED")
+
+    let used = try asked("ci-2")
+    #expect(try decide(used, "approve").status == 200)
+    #expect(try redeem(used, "ci-2") == nil)
+    #expect(try decide(used, "deny").problem == "409 APPROVAL_ALREADY_DECIDED")
+    #expect(try status(used) == "used")
   }
 
   @Test(arguments: [(86_399.0, true), (86_400.0, false)])

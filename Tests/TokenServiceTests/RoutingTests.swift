@@ -23,7 +23,8 @@ import Testing
 
   @Test(arguments: [
     "", "health", "/api/v1/%72unners", "//health", "/api//v1", "/health/.", "/health/../health",
-    "/health;x", "/api/v1/runners/a%2fb", "/hea\\lth", "/h\u{E9}alth", "/health\u{0}",
+    "/health;x", "/health#x", "/api/v1/runners/a#b", "/api/v1/runners/a%2fb", "/hea\\lth",
+    "/h\u{E9}alth", "/health\u{0}",
     "/" + String(repeating: "a", count: 4096), "/api/v1/runners?label=%zz", "/api/v1/runners?%",
   ])
   func `a path or query with more than one reading is refused`(uri: String) throws {

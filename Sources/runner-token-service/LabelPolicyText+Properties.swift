@@ -1,11 +1,11 @@
 import Runners
 
-extension LabelPolicy {
+extension LabelPolicyText {
   /// Each property with its value, for people.
   var properties: [(name: String, value: String)] {
     [
-      ("labels", list(allowedLabels.map(\.description))),
-      ("patterns", list(labelPatterns.map(\.source))),
+      ("labels", list(allowedLabels)),
+      ("patterns", list(labelPatterns)),
       ("max runners", maximumRunners.map(String.init) ?? "no limit"),
       (
         "runner groups", allowedRunnerGroups.map { list($0.sorted().map(String.init)) } ?? "default"
