@@ -99,6 +99,18 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
+# make_python_environment DIRECTORY REQUIREMENTS OPTION: installs what is required from PyPI, unless that was done since it
+# last changed. OPTION is how scripts/test does without.
+make_python_environment() {
+  local environment=$1 requirements=$2 option=$3
+  if cmp --silent "$requirements" "$environment/requirements.txt"; then return; fi
+  python3 -c 'import ensurepip, venv' 2>/dev/null || "$repository/scripts/install-dependencies" python3-venv
+  run_bounded 5m python3 -m venv --clear "$environment" || fail "python3 could not make $environment"
+  run_bounded 10m "$environment/bin/pip" install --quiet --disable-pip-version-check --retries 1 --requirement "$requirements" ||
+    fail "what $requirements names could not be installed from PyPI, which needs the network this once. Without it: scripts/test $option"
+  cp -- "$requirements" "$environment"
+}
+
 is_port_taken() {
   (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
 }

@@ -41,7 +41,8 @@ final class Simulator: RequestHandler {
     guard let fault else { return answer(call, at: endpoint) }
     let lost = fault.isAfter ? answer(call, at: endpoint) : nil
     fault.wait()
-    let response = fault.response ?? lost ?? answer(call, at: endpoint)
+    var response = fault.response ?? lost ?? answer(call, at: endpoint)
+    if fault.response != nil { response.setDefault("X-Simulated-Fault", "true") }
     return call.part == .gitHub ? decorate(response, to: call, budget: .installation) : response
   }
 

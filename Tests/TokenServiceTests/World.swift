@@ -83,7 +83,9 @@ final class World: Sendable {
       if let failure = failures.withLock({ $0.first { path.contains($0.path) } }) {
         throw failure.error
       }
-      return simulator.answer(request, path: String(path))
+      let response = simulator.answer(request, path: String(path))
+      ExchangeRecorder.record(request, path: String(path), response)
+      return response
     }
     service = Service(
       settings: settings,
