@@ -142,6 +142,7 @@ public struct Transaction {
   public var labelPolicies: LabelPolicyStore { LabelPolicyStore(database: database, now: now) }
   public var securityEvents: SecurityEventStore { SecurityEventStore(database: database, now: now) }
   public var approvals: ApprovalStore { ApprovalStore(database: database, now: now) }
+  public var accessReviews: AccessReviewStore { AccessReviewStore(database: database) }
   public var installations: InstallationStore { InstallationStore(database: database, now: now) }
   public var usedTokens: UsedTokenStore { UsedTokenStore(database: database, now: now) }
 }

@@ -23,12 +23,40 @@ public struct RunnerStore {
   public func page(
     of owner: Principal?, organization: String, matching filter: RunnerFilter
   ) throws -> (runners: [Runner], total: Int) {
+    let (condition, arguments) = Self.condition(owner, organization, filter)
+    let total = try Int.fetchOne(
+      database, sql: "SELECT count(*) FROM runners \(condition)",
+      arguments: StatementArguments(arguments))
+    let runners = try fetch(
+      condition + " ORDER BY created_at DESC, id LIMIT ? OFFSET ?",
+      arguments + [filter.limit, filter.offset])
+    return (runners, total ?? 0)
+  }
+
+  /// Everybody's runners behind a given one, newest first; the filter's offset does not count. A walk that goes on behind
+  /// the last runner takes as long for a late page as for the first.
+  public func runners(
+    organization: String, matching filter: RunnerFilter, after last: Runner?
+  ) throws -> [Runner] {
+    var (condition, arguments) = Self.condition(nil, organization, filter)
+    if let last {
+      condition += " AND created_at <= ? AND (created_at < ? OR id > ?)"
+      arguments += [last.createdAt.description, last.createdAt.description, last.id]
+    }
+    return try fetch(
+      condition + " ORDER BY created_at DESC, id LIMIT ?", arguments + [filter.limit])
+  }
+
+  private static func condition(
+    _ owner: Principal?, _ organization: String, _ filter: RunnerFilter
+  ) -> (sql: String, arguments: [any DatabaseValueConvertible]) {
     var condition = "WHERE organization = ?"
     var arguments: [any DatabaseValueConvertible] = [organization]
     if let owner {
       condition += " AND issuer = ? AND subject = ?"
       arguments += [owner.issuer, owner.subject]
     }
+    if filter.isLive { condition += " AND status <> 'deleted'" }
     if let userIdentity = filter.userIdentity {
       condition += " AND provisioned_by = ?"
       arguments.append(userIdentity)
@@ -46,13 +74,7 @@ public struct RunnerStore {
       condition += " AND ephemeral = ?"
       arguments.append(ephemeral)
     }
-    let total = try Int.fetchOne(
-      database, sql: "SELECT count(*) FROM runners \(condition)",
-      arguments: StatementArguments(arguments))
-    let runners = try fetch(
-      condition + " ORDER BY created_at DESC, id LIMIT ? OFFSET ?",
-      arguments + [filter.limit, filter.offset])
-    return (runners, total ?? 0)
+    return (condition, arguments)
   }
 
   /// How many of an owner's runners count: live ones, and reservations that have not run out.
@@ -149,6 +171,8 @@ public struct RunnerStore {
 /// Which runners to list.
 public struct RunnerFilter: Sendable, Equatable {
   public var status: RunnerStatus?
+  /// Only those that are not deleted.
+  public var isLive: Bool
   public var label: Label?
   public var ephemeral: Bool?
   /// Of their owners.
@@ -158,10 +182,11 @@ public struct RunnerFilter: Sendable, Equatable {
   public var offset: Int
 
   public init(
-    status: RunnerStatus? = nil, label: Label? = nil, ephemeral: Bool? = nil,
-    userIdentity: String? = nil, limit: Int = 100, offset: Int = 0
+    status: RunnerStatus? = nil, isLive: Bool = false, label: Label? = nil,
+    ephemeral: Bool? = nil, userIdentity: String? = nil, limit: Int = 100, offset: Int = 0
   ) {
     self.status = status
+    self.isLive = isLive
     self.label = label
     self.ephemeral = ephemeral
     self.userIdentity = userIdentity

@@ -1,8 +1,8 @@
 import Foundation
-import Runners
+public import Runners
 
 /// A runner as the API shows it.
-struct RunnerRepresentation: Encodable {
+public struct RunnerRepresentation: Encodable {
   let runnerID: String
   let runnerName: String
   let status: String
@@ -19,7 +19,7 @@ struct RunnerRepresentation: Encodable {
   let deletedAt: Timestamp?
   let deletionReason: String?
 
-  init(_ runner: Runner) {
+  public init(_ runner: Runner) {
     runnerID = runner.id
     runnerName = runner.name.description
     status = runner.status.rawValue
@@ -52,7 +52,7 @@ struct RunnerRepresentation: Encodable {
   }
 
   /// Members without a value are there, as null, so that a reader sees what a runner can have.
-  func encode(to encoder: any Encoder) throws {
+  public func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: CodingKeys.self)
     try container.encode(runnerID, forKey: .runnerID)
     try container.encode(runnerName, forKey: .runnerName)

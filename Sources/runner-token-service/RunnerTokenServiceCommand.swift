@@ -15,8 +15,9 @@ struct RunnerTokenServiceCommand: ParsableCommand {
     version: Version.current,
     subcommands: [
       WorkerCommand.self, InitDatabaseCommand.self, CheckConfigCommand.self, CheckTokenCommand.self,
-      ListLabelPoliciesCommand.self, SetLabelPolicyCommand.self, DeleteLabelPolicyCommand.self,
-      ExportSecurityEventsCommand.self,
+      ListRunnersCommand.self, ListLabelPoliciesCommand.self, SetLabelPolicyCommand.self,
+      DeleteLabelPolicyCommand.self,
+      ExportSecurityEventsCommand.self, ReportCommand.self,
       ListApprovalsCommand.self, ApproveCommand.self, DenyCommand.self,
     ])
 }

@@ -5,8 +5,14 @@ import Glibc
 enum Terminal {
   /// Whether standard output is a terminal that may show colour (no-color.org).
   private static let hasColour =
-    isatty(STDOUT_FILENO) == 1 && (environment["NO_COLOR"] ?? "").isEmpty
+    isTerminal && (environment["NO_COLOR"] ?? "").isEmpty
     && environment["TERM"] != "dumb"
+
+  /// Whether standard output is one.
+  static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
+
+  /// Empties the screen (ECMA-48).
+  static let clear = "\u{1B}[H\u{1B}[2J"
 
   private static var environment: [String: String] { ProcessInfo.processInfo.environment }
 

@@ -1,0 +1,98 @@
+/// Who had what in a period, for an admin who reviews accesses and for the auditor who asks for it.
+public struct AccessReview: Sendable, Equatable {
+  /// What one identity was given.
+  public struct Provisioned: Sendable, Equatable {
+    public let identity: String
+    /// Registration tokens and JIT configs that were handed out.
+    public let runners: Int
+    public let lastAt: Timestamp
+    /// Every label that was granted, in lower case, sorted.
+    public let labels: [String]
+
+    public init(identity: String, runners: Int, lastAt: Timestamp, labels: [String]) {
+      self.identity = identity
+      self.runners = runners
+      self.lastAt = lastAt
+      self.labels = labels
+    }
+  }
+
+  /// How often one identity was refused, and by which error code.
+  public struct Refused: Sendable, Equatable {
+    public let errorCode: String
+    public let identity: String
+    public let count: Int
+
+    public init(errorCode: String, identity: String, count: Int) {
+      self.errorCode = errorCode
+      self.identity = identity
+      self.count = count
+    }
+  }
+
+  /// A label policy that was made, replaced or deleted.
+  public struct PolicyChange: Sendable, Equatable {
+    public let at: Timestamp
+    public let kind: AuditEvent.Kind
+    /// Whose policy it is.
+    public let identity: String
+    public let changedBy: String
+
+    public init(at: Timestamp, kind: AuditEvent.Kind, identity: String, changedBy: String) {
+      self.at = at
+      self.kind = kind
+      self.identity = identity
+      self.changedBy = changedBy
+    }
+  }
+
+  /// A runner that is there at the time of the review.
+  public struct LiveRunner: Sendable, Equatable {
+    public let name: String
+    public let identity: String
+    public let status: RunnerStatus
+    public let labels: [String]
+    public let createdAt: Timestamp
+
+    public init(
+      name: String, identity: String, status: RunnerStatus, labels: [String], createdAt: Timestamp
+    ) {
+      self.name = name
+      self.identity = identity
+      self.status = status
+      self.labels = labels
+      self.createdAt = createdAt
+    }
+
+    /// Whole days that it has been there.
+    public func days(at now: Timestamp) -> Int {
+      Int((now.milliseconds - createdAt.milliseconds) / 86_400_000)
+    }
+  }
+
+  public let organization: String
+  public let since: Timestamp
+  /// Not part of the period itself.
+  public let until: Timestamp
+  /// Most runners first.
+  public let provisioned: [Provisioned]
+  /// Most frequent first.
+  public let refused: [Refused]
+  /// In the order in which they were made.
+  public let policyChanges: [PolicyChange]
+  /// Oldest first.
+  public let liveRunners: [LiveRunner]
+
+  public init(
+    organization: String, since: Timestamp, until: Timestamp, provisioned: [Provisioned],
+    refused: [Refused], policyChanges: [PolicyChange], liveRunners: [LiveRunner]
+  ) {
+    self.organization = organization
+    self.since = since
+    self.until = until
+    self.provisioned = provisioned
+    self.refused = refused
+    self.policyChanges = policyChanges
+    self.liveRunners = liveRunners
+  }
+}

@@ -1,0 +1,58 @@
+import Runners
+
+/// An access review as tables for people.
+struct AccessReviewText {
+  private let review: AccessReview
+  private let now: Timestamp
+
+  init(_ review: AccessReview, at now: Timestamp) {
+    self.review = review
+    self.now = now
+  }
+
+  var text: String {
+    """
+    Runners of \(review.organization), \(review.since) to \(review.until)
+
+    \(section("Provisioned", Self.provisionedTitles, provisioned))
+    \(section("Refused", Self.refusedTitles, refused))
+    \(section("Label policies changed", Self.changeTitles, changes))
+    \(section("Still there", Self.liveTitles, live))
+    """
+  }
+
+  static let provisionedTitles = ["IDENTITY", "RUNNERS", "LAST", "LABELS"]
+  static let refusedTitles = ["ERROR", "IDENTITY", "COUNT"]
+  static let changeTitles = ["WHEN", "CHANGE", "POLICY OF", "BY"]
+  static let liveTitles = ["RUNNER", "OWNER", "STATUS", "DAYS", "LABELS"]
+
+  var provisioned: [[String]] {
+    review.provisioned.map {
+      [$0.identity, String($0.runners), $0.lastAt.description, $0.labels.joined(separator: ", ")]
+    }
+  }
+
+  var refused: [[String]] {
+    review.refused.map { [$0.errorCode, $0.identity, String($0.count)] }
+  }
+
+  var changes: [[String]] {
+    review.policyChanges.map { [$0.at.description, $0.kind.rawValue, $0.identity, $0.changedBy] }
+  }
+
+  var live: [[String]] {
+    review.liveRunners.map {
+      [
+        $0.name, $0.identity, $0.status.rawValue, String($0.days(at: now)),
+        $0.labels.joined(separator: ", "),
+      ]
+    }
+  }
+
+  private func section(_ title: String, _ titles: [String], _ rows: [[String]]) -> String {
+    var table = Table(titles, maximumWidth: 60)
+    for row in rows { table.measure(row) }
+    let lines = rows.isEmpty ? ["none"] : [table.header] + rows.map { table.line($0) }
+    return ([Terminal.bold(title)] + lines).joined(separator: "\n") + "\n"
+  }
+}

@@ -1,0 +1,74 @@
+import ArgumentParser
+import Foundation
+import Runners
+import Storage
+import TokenService
+
+/// `report`: who had what, for a review of accesses.
+struct ReportCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "report",
+    abstract:
+      "Review accesses: who provisioned what, who was refused, what changed, what is still there.",
+    discussion: """
+      Covers what the audit log has from --since until before --until, and the runners that are there now. A date is \
+      2026-01-31, which is its midnight in UTC, or a time of RFC 3339. With --format html, one page with charts that needs no \
+      network and can be sent to an auditor.
+
+      Example:
+        runner-token-service report --env-file service.env --since 2026-01-01 --format html --output review.html
+      """)
+
+  enum Format: String, ExpressibleByArgument, CaseIterable {
+    case table, json, html
+  }
+
+  @OptionGroup var configuration: ConfigurationOptions
+
+  @Option(
+    help: ArgumentHelp("The first moment that counts.", valueName: "date"),
+    transform: DateArgument.timestamp)
+  var since: Timestamp
+
+  @Option(
+    help: ArgumentHelp("The first moment that counts no more; now, without it.", valueName: "date"),
+    transform: DateArgument.timestamp)
+  var until: Timestamp?
+
+  @Option(help: "The form of the report.")
+  var format: Format?
+
+  @Flag(help: "The same as --format json.")
+  var json = false
+
+  @Option(help: ArgumentHelp("Write to this file instead of standard output.", valueName: "path"))
+  var output: String?
+
+  @Flag(help: "Replace the file of --output if it exists.")
+  var force = false
+
+  func validate() throws {
+    if output?.isEmpty == true { throw ValidationError("--output needs a path.") }
+    if force, output == nil { throw ValidationError("--force goes with --output.") }
+    if json, format ?? .json != .json { throw ValidationError("--json or --format, not both.") }
+    if let until, since >= until { throw ValidationError("--since has to be before --until.") }
+  }
+
+  func run() throws {
+    let settings = try configuration.settings()
+    let now = Timestamp(Date())
+    try ServiceState.run(settings) { state in
+      let review = try state.database.read {
+        try $0.accessReviews.review(
+          organization: settings.github.organization, since: since, until: until ?? now)
+      }
+      let file = try OutputFile(output, replacing: force)
+      switch json ? .json : format ?? .table {
+      case .table: try file.write(AccessReviewText(review, at: now).text)
+      case .json: try file.write(JSONLine.text(AccessReviewRepresentation(review, at: now)) + "\n")
+      case .html: try file.write(AccessReviewPage(review, at: now).html)
+      }
+      try file.finish()
+    }
+  }
+}
