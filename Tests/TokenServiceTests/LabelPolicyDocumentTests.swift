@@ -1,5 +1,7 @@
+import FastCGI
 import Foundation
 import Runners
+import Storage
 import StrictJSON
 import Testing
 
@@ -31,6 +33,15 @@ import Testing
     }
   }
 
+  @Test func `the service answers every row of every example so`() throws {
+    for example in try examples() {
+      for row in example.rows {
+        let answer = try ServedExample(example).answer(to: row)
+        #expect(answer == row["answer"], "\(example.title): \(row)")
+      }
+    }
+  }
+
   @Test func `a row that does not hold is seen`() throws {
     let example = try Example(
       """
@@ -43,6 +54,8 @@ import Testing
       | tpu | token | yes | 0 | 201 |
       """)
     #expect(try example.rows.map { try example.answer(to: $0) } == ["403, labels tpu"])
+    let served = try ServedExample(example)
+    #expect(try example.rows.map { try served.answer(to: $0) } == ["403, labels tpu"])
   }
 
   @Test func `callers see what the document says`() throws {
@@ -59,18 +72,99 @@ import Testing
   }
 }
 
+/// An example as an admin and a caller of the service meet it.
+private struct ServedExample {
+  private let world: World
+  private let example: Example
+
+  init(_ example: Example) throws {
+    self.example = example
+    world = try World(
+      defaultPolicy: .deny, adminIdentities: ["root@example.com"], hasClaimPolicies: true)
+    for id in [4, 5, 7] {
+      try world.control("POST", "/runner-groups", #"{"id":\#(id),"name":"group-\#(id)"}"#)
+    }
+    let members = example.storedJSON.trimmingCharacters(in: .whitespacesAndNewlines).dropFirst()
+    let saved = try world.save(#"{"user_identity":"alice@example.com","# + members)
+    try #require(saved.status == 201, "\(saved.text)")
+  }
+
+  private func token() throws -> String {
+    var claims = #"{"sub":"alice","email":"alice@example.com","email_verified":true"#
+    if let claimed = example.claimedJSON {
+      claims += "," + claimed.trimmingCharacters(in: .whitespacesAndNewlines).dropFirst()
+    } else {
+      claims += "}"
+    }
+    return try world.token("alice", claims)
+  }
+
+  func answer(to row: [String: String]) throws -> String {
+    let count = try #require(Int(row["live runners"] ?? ""))
+    for number in 0..<count { try addLiveRunner("live-\(number)") }
+    let labels = try #require(row["request labels"]).split(separator: ",")
+      .map { "\"\($0.trimmingCharacters(in: .whitespaces))\"" }.joined(separator: ",")
+    var body = #"{"runner_name_prefix":"ci","labels":[\#(labels)]"#
+    if row["ephemeral"] == "no" { body += #","ephemeral":false"# }
+    if let group = row["runner group"], !group.isEmpty { body += #","runner_group_id":\#(group)"# }
+    let route = row["kind"] == "jit" ? "jit" : "provision"
+    let response = world.send(
+      "POST", "/api/v1/runners/\(route)", token: try token(), body: body + "}")
+    let answer = try response.object
+    switch answer["error_code"]?.string {
+    case nil: return String(response.status)
+    case "QUOTA_EXCEEDED":
+      let (limit, current) = (answer["limit"]?.integer ?? -1, answer["current"]?.integer ?? -1)
+      return "429, limit \(limit), current \(current)"
+    case "RUNNER_GROUP_NOT_ALLOWED":
+      let id = try #require(answer["detail"]?.string?.firstMatch(of: #/group (\d+)/#)?.output.1)
+      return "403, runner group \(id)"
+    case "LABEL_POLICY_VIOLATION":
+      if let labels = answer["invalid_labels"]?.strings {
+        return "403, labels " + labels.joined(separator: ", ")
+      }
+      let detail = try #require(answer["detail"]?.string)
+      return detail.contains("/jit") ? "403, JIT only" : "403, ephemeral only"
+    case let code?: return "\(response.status), \(code)"
+    }
+  }
+
+  private func addLiveRunner(_ name: String) throws {
+    try world.database.write { transaction in
+      try transaction.runners.insert(
+        Runner(
+          id: name, name: #require(RunnerName(name)), organization: "demo-org", status: .active,
+          busy: false, githubRunnerID: nil, runnerGroupID: 1, labels: [], ephemeral: true,
+          disableUpdate: false, provisioning: .registrationToken,
+          owner: Principal(
+            issuer: World.baseURL + "/oidc", subject: "alice", identity: "alice@example.com",
+            isAdmin: false),
+          isIssued: true, pendingUntil: transaction.now, createdAt: transaction.now,
+          updatedAt: transaction.now, registeredAt: transaction.now, deletedAt: nil,
+          deletionReason: nil))
+    }
+  }
+}
+
 /// A policy and the requests that the document says the answers to.
 private struct Example {
   let title: String
+  /// As the document has them.
+  let storedJSON: String
+  let claimedJSON: String?
   let policy: ApplicablePolicy
   /// By the names of the columns.
   let rows: [[String: String]]
 
   init(_ section: String) throws {
     title = String(section.prefix { $0 != "\n" })
-    let objects = try section.components(separatedBy: "```json\n").dropFirst().map { part in
-      let block = part.components(separatedBy: "```")[0]
-      return try #require(try JSONValue(parsing: Array(block.utf8)).object)
+    let blocks = section.components(separatedBy: "```json\n").dropFirst().map { part in
+      part.components(separatedBy: "```")[0]
+    }
+    storedJSON = try #require(blocks.first)
+    claimedJSON = blocks.dropFirst().first
+    let objects = try blocks.map {
+      try #require(try JSONValue(parsing: Array($0.utf8)).object)
     }
     let stored = try LabelPolicy(try #require(objects.first))
     let claimed = try objects.dropFirst().first.map { object in
