@@ -45,15 +45,33 @@ CREATE INDEX runners_to_remove ON runners (organization, removal_requested_at)
   WHERE status <> 'deleted' AND removal_reason IS NOT NULL;
 CREATE INDEX runners_pending ON runners (organization, pending_until) WHERE status = 'pending';
 
--- Deliveries of webhooks that have been acted on. GitHub repeats one under the same id.
+-- Deliveries of webhooks that were about something of ours and have been acted on. GitHub repeats one under the same id.
 CREATE TABLE webhook_deliveries (
   id TEXT NOT NULL PRIMARY KEY,
   event TEXT NOT NULL,
-  action TEXT,
+  action TEXT NOT NULL,
+  -- The id of the job, or of the installation.
+  subject INTEGER NOT NULL,
+  runner_id TEXT,
+  -- When GitHub says that it happened: deliveries come in any order.
+  happened_at TEXT,
   processed_at TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX webhook_deliveries_processed ON webhook_deliveries (processed_at);
+CREATE INDEX webhook_deliveries_subject ON webhook_deliveries (event, subject, processed_at);
+CREATE INDEX webhook_deliveries_runner
+  ON webhook_deliveries (runner_id, processed_at) WHERE runner_id IS NOT NULL;
+
+-- Failed attempts at a delivery that GitHub has been asked to repeat.
+CREATE TABLE webhook_redeliveries (
+  attempt_id INTEGER NOT NULL PRIMARY KEY,
+  delivery_id TEXT NOT NULL,
+  requested_at TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX webhook_redeliveries_delivery ON webhook_redeliveries (delivery_id);
+CREATE INDEX webhook_redeliveries_requested ON webhook_redeliveries (requested_at);
 
 -- Runners at GitHub that nobody provisioned here, each reported once.
 CREATE TABLE unmanaged_runners (

@@ -143,6 +143,9 @@ public struct Transaction {
   public var securityEvents: SecurityEventStore { SecurityEventStore(database: database, now: now) }
   public var approvals: ApprovalStore { ApprovalStore(database: database, now: now) }
   public var installations: InstallationStore { InstallationStore(database: database, now: now) }
+  public var webhookDeliveries: WebhookDeliveryStore {
+    WebhookDeliveryStore(database: database, now: now)
+  }
   public var usedTokens: UsedTokenStore { UsedTokenStore(database: database, now: now) }
 }
 

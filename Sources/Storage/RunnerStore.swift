@@ -14,6 +14,14 @@ public struct RunnerStore {
     ).first
   }
 
+  /// The live runner that GitHub knows by this id.
+  public func live(githubRunnerID id: Int64, organization: String) throws -> Runner? {
+    try fetch(
+      "WHERE organization = ? AND github_runner_id = ? AND status <> 'deleted'",
+      [organization, id]
+    ).first
+  }
+
   /// The runner with this id.
   public func runner(id: String) throws -> Runner? {
     try fetch("WHERE id = ?", [id]).first
