@@ -34,9 +34,9 @@ ALTER TABLE runners ADD COLUMN verified_at TEXT;
 ALTER TABLE runners ADD COLUMN removal_requested_at TEXT;
 ALTER TABLE runners ADD COLUMN removal_reason TEXT;
 
--- A live runner is found by the id that GitHub knows it by.
+-- A runner is found by the id that GitHub knows it by; one that is gone too, lest its id be taken for another's.
 CREATE INDEX runners_github_id
-  ON runners (organization, github_runner_id) WHERE status <> 'deleted' AND github_runner_id IS NOT NULL;
+  ON runners (organization, github_runner_id) WHERE github_runner_id IS NOT NULL;
 
 -- What maintenance has to look after: runners to verify, to remove, and reservations that ran out.
 CREATE INDEX runners_unverified ON runners (organization, updated_at)

@@ -29,13 +29,16 @@ extension Runner {
   private static let leeway = 60
 
   /// Whether this runner has the job. Ids of GitHub's own runners and of a repository's look like ours, so the name must
-  /// be right too. The name alone is enough while nobody can know the id yet; whether that runner is what was granted is
-  /// then verified at GitHub.
+  /// be right too. The name alone is enough while nobody can know the id yet, for a job that is not older than this runner,
+  /// since names are used again; whether that runner is what was granted is then verified at GitHub.
   public func has(_ job: WorkflowJob) -> Bool {
     guard status != .deleted, name.description.lowercased() == job.runnerName.lowercased() else {
       return false
     }
-    guard let githubRunnerID else { return status == .pending && isIssued }
+    guard let githubRunnerID else {
+      let isOlder = job.happenedAt.map { $0.adding(seconds: Self.leeway) < createdAt } ?? false
+      return status == .pending && isIssued && !isOlder
+    }
     return githubRunnerID == job.githubRunnerID
   }
 

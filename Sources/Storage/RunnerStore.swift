@@ -14,10 +14,10 @@ public struct RunnerStore {
     ).first
   }
 
-  /// The live runner that GitHub knows by this id.
-  public func live(githubRunnerID id: Int64, organization: String) throws -> Runner? {
+  /// The runner that GitHub knows by this id, or knew: it gives none twice.
+  public func runner(githubRunnerID id: Int64, organization: String) throws -> Runner? {
     try fetch(
-      "WHERE organization = ? AND github_runner_id = ? AND status <> 'deleted'",
+      "WHERE organization = ? AND github_runner_id = ? ORDER BY created_at DESC LIMIT 1",
       [organization, id]
     ).first
   }

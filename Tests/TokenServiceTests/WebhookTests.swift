@@ -120,6 +120,31 @@ import Testing
     #expect(try world.deliver(.job("completed", runner: "ci-1", id: 7)).status == 200)
   }
 
+  @Test func `what is told late of a runner that is gone is not taken for its successor's`() throws
+  {
+    let first = try world.pendingRunner()
+    _ = try world.deliver(.job("in_progress", runner: "ci-1", id: 7))
+    var gone = try #require(try world.liveRunner("ci-1"))
+    gone.delete(for: .goneAtGitHub, at: Timestamp(world.clock.date))
+    let deleted = gone
+    try world.database.write { try $0.runners.update(deleted) }
+    world.clock.advance(by: 120)
+    let second = try world.pendingRunner()
+    try #require(second.id != first.id)
+    let before = try world.fingerprint()
+    // By its id, and where that was never learnt, by the time.
+    let start = "\"\(Timestamp(world.clock.date).adding(seconds: -90))\""
+    #expect(try world.deliver(.job("completed", runner: "ci-1", id: 7)).status == 202)
+    #expect(
+      try world.deliver(.job("in_progress", runner: "ci-1", id: 8, startedAt: start)).status == 202)
+    #expect(try world.fingerprint() == before)
+    let later = "\"\(Timestamp(world.clock.date).adding(seconds: 5))\""
+    #expect(
+      try world.outcome(.job("in_progress", runner: "ci-1", id: 9, startedAt: later))
+        == "200 processed")
+    #expect(try world.liveRunner("ci-1")?.githubRunnerID == 9)
+  }
+
   @Test func `a name alone does not move a reservation for which nothing was issued`() throws {
     world.fail("registration-token", .timedOut)
     _ = try world.provision()
