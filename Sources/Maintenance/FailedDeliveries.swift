@@ -87,7 +87,11 @@ extension Maintenance {
   }
 
   private func isOurs(_ attempt: WebhookDelivery) -> Bool {
-    guard isRecent(attempt), attempt.installationID == options.installationID else { return false }
+    // What is about the installation itself may name none; which one it is then stands in the payload.
+    let isElsewhere = attempt.installationID.map { $0 != options.installationID }
+    guard isRecent(attempt), !(isElsewhere ?? (attempt.event != "installation")) else {
+      return false
+    }
     switch (attempt.event, attempt.action) {
     case ("workflow_job", "in_progress"), ("workflow_job", "completed"): return true
     case ("installation", "suspend"), ("installation", "unsuspend"), ("installation", "deleted"):
