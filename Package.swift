@@ -121,9 +121,8 @@ let package = Package(
       name: "TokenServiceTests",
       dependencies: [
         "Concurrency", "FastCGI", "GitHub", "HTTPClient", "JOSE", "Maintenance", "OIDC", "Runners",
-        "Storage", "StrictJSON", "TestSupport", "TokenService", "github-simulator", configuration,
-        grdb,
-        logging,
+        "SharedData", "Storage", "StrictJSON", "TestSupport", "TokenService", "github-simulator",
+        configuration, grdb, logging,
       ],
       swiftSettings: strict),
     .testTarget(

@@ -34,9 +34,9 @@ ALTER TABLE runners ADD COLUMN verified_at TEXT;
 ALTER TABLE runners ADD COLUMN removal_requested_at TEXT;
 ALTER TABLE runners ADD COLUMN removal_reason TEXT;
 
--- A live runner is found by the id that GitHub knows it by.
+-- A runner is found by the id that GitHub knows it by; one that is gone too, lest its id be taken for another's.
 CREATE INDEX runners_github_id
-  ON runners (organization, github_runner_id) WHERE status <> 'deleted' AND github_runner_id IS NOT NULL;
+  ON runners (organization, github_runner_id) WHERE github_runner_id IS NOT NULL;
 
 -- What maintenance has to look after: runners to verify, to remove, and reservations that ran out.
 CREATE INDEX runners_unverified ON runners (organization, updated_at)
@@ -45,15 +45,33 @@ CREATE INDEX runners_to_remove ON runners (organization, removal_requested_at)
   WHERE status <> 'deleted' AND removal_reason IS NOT NULL;
 CREATE INDEX runners_pending ON runners (organization, pending_until) WHERE status = 'pending';
 
--- Deliveries of webhooks that have been acted on. GitHub repeats one under the same id.
+-- Deliveries of webhooks that were about something of ours and have been acted on. GitHub repeats one under the same id.
 CREATE TABLE webhook_deliveries (
   id TEXT NOT NULL PRIMARY KEY,
   event TEXT NOT NULL,
-  action TEXT,
+  action TEXT NOT NULL,
+  -- The id of the job, or of the installation.
+  subject INTEGER NOT NULL,
+  runner_id TEXT,
+  -- When GitHub says that it happened: deliveries come in any order.
+  happened_at TEXT,
   processed_at TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX webhook_deliveries_processed ON webhook_deliveries (processed_at);
+CREATE INDEX webhook_deliveries_subject ON webhook_deliveries (event, subject, processed_at);
+CREATE INDEX webhook_deliveries_runner
+  ON webhook_deliveries (runner_id, processed_at) WHERE runner_id IS NOT NULL;
+
+-- Failed attempts at a delivery that GitHub has been asked to repeat.
+CREATE TABLE webhook_redeliveries (
+  attempt_id INTEGER NOT NULL PRIMARY KEY,
+  delivery_id TEXT NOT NULL,
+  requested_at TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX webhook_redeliveries_delivery ON webhook_redeliveries (delivery_id);
+CREATE INDEX webhook_redeliveries_requested ON webhook_redeliveries (requested_at);
 
 -- Runners at GitHub that nobody provisioned here, each reported once.
 CREATE TABLE unmanaged_runners (

@@ -21,8 +21,11 @@ final class ConnectionSet: Sendable {
       reader = RequestReader(bodyLimit: bodyLimit)
     }
 
-    /// Reads what has arrived, without waiting for more.
-    fileprivate func receive() -> RequestReader.Progress {
+    /// Whether it is one of those that may have a large body. Changed by the thread that has claimed it.
+    fileprivate var mayBeLarge = false
+
+    /// Reads what has arrived, without waiting for more. `mayGrow` says whether it may be one of those with a large body.
+    fileprivate func receive(mayGrow: () -> Bool) -> RequestReader.Progress {
       withUnsafeTemporaryAllocation(byteCount: 16_384, alignment: 1) { buffer in
         while true {
           let count = recv(descriptor, buffer.baseAddress, buffer.count, Int32(MSG_DONTWAIT))
@@ -31,6 +34,10 @@ final class ConnectionSet: Sendable {
           guard count > 0 else { return .refused }
           let progress = reader.take(buffer.prefix(count))
           guard case .incomplete = progress else { return progress }
+          if !mayBeLarge, reader.body.count > WorkerPool.Options.defaultBodyLimit {
+            mayBeLarge = mayGrow()
+            if !mayBeLarge { return .refused }
+          }
         }
       }
     }
@@ -63,6 +70,8 @@ final class ConnectionSet: Sendable {
     var isClaimed = true
     var phase = Phase.silent
     var since = ContinuousClock.now
+    /// Whether its body counts as a large one.
+    var isLarge = false
   }
 
   private struct State {
@@ -71,6 +80,7 @@ final class ConnectionSet: Sendable {
     var isListening = true
     var isDraining = false
     var isFinished = false
+    var largeBodies = 0
 
     var hasWaiting: Bool { entries.values.contains { !$0.isClaimed } }
   }
@@ -80,6 +90,7 @@ final class ConnectionSet: Sendable {
   private let wakeUp: Int32
   private let capacity: Int
   private let bodyLimit: Int
+  private let largeBodies: Int
   private let deadlines: Deadlines
   private let state = Locked(State())
 
@@ -92,10 +103,14 @@ final class ConnectionSet: Sendable {
   /// - Parameters:
   ///   - capacity: how many connections may be open at a time.
   ///   - bodyLimit: how many bytes of a body are read at most.
-  init(listener: Int32, capacity: Int, bodyLimit: Int, deadlines: Deadlines) throws {
+  ///   - largeBodies: how many bodies may be over the default limit at a time.
+  init(
+    listener: Int32, capacity: Int, bodyLimit: Int, largeBodies: Int, deadlines: Deadlines
+  ) throws {
     self.listener = listener
     self.capacity = capacity
     self.bodyLimit = bodyLimit
+    self.largeBodies = largeBodies
     self.deadlines = deadlines
     epoll = epoll_create1(shim_epoll_cloexec)
     guard epoll >= 0 else { throw SystemCallError("epoll_create1") }
@@ -278,13 +293,23 @@ final class ConnectionSet: Sendable {
 
   /// Reads on. Returns whether the request is complete; otherwise the connection is put (back) into epoll, or ended.
   private func hasRequest(_ connection: Connection) -> Bool {
-    switch connection.receive() {
+    switch connection.receive(mayGrow: { mayGrow(connection) }) {
     case .complete: return true
     case .incomplete where wait(for: connection): return false
     case .incomplete, .refused: break
     }
     close(connection)
     return false
+  }
+
+  /// Makes a connection one of those with a large body. Returns false where there are as many as may be.
+  private func mayGrow(_ connection: Connection) -> Bool {
+    state.withLock { state in
+      guard state.largeBodies < largeBodies else { return false }
+      state.largeBodies += 1
+      state.entries[connection.descriptor]?.isLarge = true
+      return true
+    }
   }
 
   private func wait(for connection: Connection) -> Bool {
@@ -324,7 +349,8 @@ final class ConnectionSet: Sendable {
   }
 
   private func remove(_ descriptor: Int32, from state: inout State) {
-    guard state.entries.removeValue(forKey: descriptor) != nil else { return }
+    guard let entry = state.entries.removeValue(forKey: descriptor) else { return }
+    if entry.isLarge { state.largeBodies -= 1 }
     Glibc.close(descriptor)
   }
 

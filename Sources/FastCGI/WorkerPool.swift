@@ -14,6 +14,9 @@ public final class WorkerPool: Sendable {
     public var bodyLimit = Self.defaultBodyLimit
     /// 64 KiB.
     public static let defaultBodyLimit = 65_536
+    /// How many requests with a body over the default limit may be there at a time; another one is not taken. Anybody can
+    /// send some, and each takes memory until it is answered.
+    public var largeBodies = 4
     /// How long a connection may stay silent before its request.
     public var idleTimeout: Duration = .seconds(10)
     /// How long a request may take to arrive, however it trickles in.
@@ -61,7 +64,7 @@ public final class WorkerPool: Sendable {
       idle: options.idleTimeout, reading: options.readingTimeout, writing: options.writingTimeout)
     connections = try ConnectionSet(
       listener: listener.descriptor, capacity: Self.connectionCapacity(threads: options.threads),
-      bodyLimit: options.bodyLimit, deadlines: deadlines)
+      bodyLimit: options.bodyLimit, largeBodies: options.largeBodies, deadlines: deadlines)
     runningThreads = Locked(0)
   }
 

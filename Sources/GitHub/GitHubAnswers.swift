@@ -116,7 +116,14 @@ public struct WebhookDelivery: Sendable, Decodable {
   public let redelivery: Bool
   public let event: String
   public let action: String?
+  /// nil for one that is about the App itself.
+  public let installationID: Int64?
   public let statusCode: Int
+
+  private enum CodingKeys: String, CodingKey {
+    case id, guid, deliveredAt, redelivery, event, action, statusCode
+    case installationID = "installationId"
+  }
 }
 
 struct InstallationToken: Decodable {

@@ -1,8 +1,10 @@
 import COpenSSL
 
-/// HMAC-SHA-256 (RFC 2104) under a random key that nobody knows and that ends with this value. Two messages have the
-/// same hash only if they are the same, and nobody outside can aim at a hash, so that it may stand for a secret as the
-/// key of a table. It is of no use to another process. Safe to use from any thread.
+/// HMAC-SHA-256 (RFC 2104). Keeps its key to itself: it can be neither read nor printed. Safe to use from any thread.
+///
+/// Under a random key, which nobody knows and which ends with this value, a hash may stand for a secret as the key of a
+/// table: two messages have the same hash only if they are the same, and nobody outside can aim at one. It is of no use to
+/// another process.
 public final class KeyedHash: @unchecked Sendable {
   private static let keySize = 32
   private static let hashSize = 32
@@ -22,8 +24,8 @@ public final class KeyedHash: @unchecked Sendable {
     try self.init(key: key)
   }
 
-  /// For known answers.
-  init(key: [UInt8]) throws(JOSEError) {
+  /// With a key that somebody else knows too.
+  public init(key: [UInt8]) throws(JOSEError) {
     defer { ERR_clear_error() }
     guard let mac = EVP_MAC_fetch(nil, "HMAC", nil) else { throw .cryptography("HMAC") }
     // The context holds its own reference.
@@ -39,6 +41,12 @@ public final class KeyedHash: @unchecked Sendable {
   deinit {
     // Wipes the key.
     EVP_MAC_CTX_free(template)
+  }
+
+  /// Whether `hash` is that of `bytes`. How long the comparison takes tells nothing about where they differ.
+  public func isValid(_ hash: [UInt8], of bytes: [UInt8]) throws(JOSEError) -> Bool {
+    let expected = try self.hash(of: bytes)
+    return hash.count == expected.count && CRYPTO_memcmp(hash, expected, expected.count) == 0
   }
 
   /// 32 bytes.

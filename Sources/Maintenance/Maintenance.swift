@@ -14,6 +14,8 @@ public struct Maintenance: Sendable {
     /// How long a runner may be offline before it is removed. In hours; zero: for ever.
     public var staleAfterHours: Int
     public var unmanagedRunners: UnmanagedRunners
+    /// Whether the App's webhooks are received here.
+    public var receivesWebhooks = false
 
     public init(
       organization: String, installationID: Int64, syncInterval: Int = 300,

@@ -9,6 +9,9 @@ public enum ServiceError: Error, Sendable, Equatable {
   case unsupportedMediaType
   case validation([FieldError])
 
+  /// A webhook that is not signed with the secret that GitHub and this service share.
+  case invalidSignature
+
   // The caller.
   case unauthenticated
   /// The description tells an honest caller what to do.

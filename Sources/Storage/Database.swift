@@ -144,6 +144,9 @@ public struct Transaction {
   public var approvals: ApprovalStore { ApprovalStore(database: database, now: now) }
   public var accessReviews: AccessReviewStore { AccessReviewStore(database: database) }
   public var installations: InstallationStore { InstallationStore(database: database, now: now) }
+  public var webhookDeliveries: WebhookDeliveryStore {
+    WebhookDeliveryStore(database: database, now: now)
+  }
   public var usedTokens: UsedTokenStore { UsedTokenStore(database: database, now: now) }
 }
 

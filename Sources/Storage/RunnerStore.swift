@@ -14,6 +14,14 @@ public struct RunnerStore {
     ).first
   }
 
+  /// The runner that GitHub knows by this id, or knew: it gives none twice.
+  public func runner(githubRunnerID id: Int64, organization: String) throws -> Runner? {
+    try fetch(
+      "WHERE organization = ? AND github_runner_id = ? ORDER BY created_at DESC LIMIT 1",
+      [organization, id]
+    ).first
+  }
+
   /// The runner with this id.
   public func runner(id: String) throws -> Runner? {
     try fetch("WHERE id = ?", [id]).first

@@ -45,6 +45,11 @@ struct Problem {
         Problem(
           415, "UNSUPPORTED_MEDIA_TYPE",
           "Send the body as JSON, with the header 'Content-Type: application/json'.")
+      case .invalidSignature:
+        Problem(
+          401, "INVALID_SIGNATURE",
+          "X-Hub-Signature-256 must be the body's HMAC-SHA-256; compare the webhook's secret with GITHUB_WEBHOOK_SECRET."
+        )
       case .validation(let errors):
         .validation(errors)
       case .unauthenticated:

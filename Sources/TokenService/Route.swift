@@ -30,6 +30,7 @@ enum Route: Sendable, Equatable {
   /// By the id of any.
   case showAnyRunner(String)
   case deleteAnyRunner(String)
+  case receiveWebhook
 
   /// The path's pattern, for the log.
   var template: String {
@@ -51,6 +52,7 @@ enum Route: Sendable, Equatable {
     case .listSecurityEvents: "/api/v1/admin/security-events"
     case .listAllRunners: "/api/v1/admin/runners"
     case .showAnyRunner, .deleteAnyRunner: "/api/v1/admin/runners/{id}"
+    case .receiveWebhook: "/api/v1/webhooks/github"
     }
   }
 
@@ -108,6 +110,7 @@ enum Route: Sendable, Equatable {
     case "": return ["GET": .root]
     case "health": return ["GET": .health]
     case "health/ready": return ["GET": .readiness]
+    case "api/v1/webhooks/github": return ["POST": .receiveWebhook]
     case "api/v1/auth/me": return ["GET": .showCaller]
     case "api/v1/runners": return ["GET": .listRunners(query)]
     case "api/v1/runners/provision":

@@ -37,6 +37,18 @@ public struct Service: RequestHandler {
       logger: logger)
   }
 
+  /// How many bytes of body any request may have.
+  public var bodyLimit: Int {
+    settings.github.webhookKey == nil ? WorkerPool.Options.defaultBodyLimit : WebhookBody.limit
+  }
+
+  /// Only a webhook may be large.
+  public func bodyLimit(for parameters: Parameters) -> Int {
+    let isWebhook =
+      parameters.method == "POST" && parameters.requestURI == Route.receiveWebhook.template
+    return isWebhook ? bodyLimit : WorkerPool.Options.defaultBodyLimit
+  }
+
   public func respond(to request: Request) -> Response {
     let start = ContinuousClock.now
     var context = RequestContext(request: request)
@@ -118,6 +130,8 @@ public struct Service: RequestHandler {
       try showAnyRunner(id, try admin(of: request, &context))
     case .deleteAnyRunner(let id):
       try deleteAnyRunner(id, try admin(of: request, &context), context)
+    case .receiveWebhook:
+      try receiveWebhook(request, context)
     }
   }
 

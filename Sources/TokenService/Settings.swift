@@ -1,4 +1,5 @@
 public import GitHub
+public import JOSE
 public import OIDC
 public import Runners
 
@@ -34,6 +35,8 @@ public struct Settings: Sendable {
     public var apiURL: String
     /// Without a slash at its end.
     public var webURL: String
+    /// What GitHub signs its webhooks with. nil: they are not received.
+    public var webhookKey: KeyedHash?
   }
 
   /// Who administers the service over HTTP. Empty lists: nobody. The claim is believed in tokens of the first provider

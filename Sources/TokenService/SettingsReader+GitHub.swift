@@ -16,10 +16,27 @@ extension SettingsReader {
     let apiURL = url(
       "GITHUB_API_URL", text("GITHUB_API_URL", default: "https://api.github.com"))
     let webURL = webURL(apiURL: apiURL)
+    let webhookKey = webhookKey()
     guard let appID, let installationID, let organization, let key else { return nil }
     return Settings.GitHubSettings(
       credentials: AppCredentials(appID: appID, installationID: installationID, privateKey: key),
-      organization: organization, apiURL: apiURL, webURL: webURL)
+      organization: organization, apiURL: apiURL, webURL: webURL,
+      webhookKey: webhookKey)
+  }
+
+  /// Only its hash function is kept, which shows the secret to nobody.
+  private mutating func webhookKey() -> KeyedHash? {
+    let variable = "GITHUB_WEBHOOK_SECRET"
+    guard let secret = value(variable) else { return nil }
+    guard secret.utf8.count >= 16 else {
+      fail(variable, "must have at least 16 characters, such as `openssl rand -hex 32` makes")
+      return nil
+    }
+    guard let key = try? KeyedHash(key: Array(secret.utf8)) else {
+      fail(variable, "cannot be used as a key")
+      return nil
+    }
+    return key
   }
 
   private mutating func organization() -> String? {

@@ -13,6 +13,8 @@ enum ControlHelp {
       GET    /app/installations/{id}
       POST   /app/installations/{id}/access_tokens
       GET    /orgs/{org}/installation
+      GET    /app/hook/deliveries?status=&per_page=&cursor=
+      POST   /app/hook/deliveries/{id}/attempts
     With an installation token, under /orgs/{org} or /organizations/{number}:
       POST   /actions/runners/registration-token
       POST   /actions/runners/remove-token
@@ -53,6 +55,16 @@ enum ControlHelp {
       POST   /installation  {"suspended": true or false}
       POST   /tokens/revoke
              Makes every installation token invalid.
+    Webhooks, which are made here and sent by you:
+      POST   /webhooks  {"secret", "event", "action", "status_code": 200,
+                      "runner": name, "job": 1, "payload": {}}
+             Makes a delivery, and notes it as answered with the status. The
+             answer has its "body", "signature", "delivery" and "event".
+             A runner gives it a job; the payload's members are added.
+      POST   /webhooks/redelivered  {"delivery", "status_code"}
+             It was sent again, and answered with the status.
+      GET    /webhooks
+             Every attempt, with what GitHub was asked to deliver again.
     At the identity provider:
       POST   /keys/rotate  {"keep_old": true}
     Faults, at GitHub and the identity provider:

@@ -64,5 +64,6 @@ struct Endpoint: Sendable {
     return nil
   }
 
-  static let all = gitHubApp + gitHubRunners + identityProvider + control + controlRunners
+  static let all =
+    gitHubApp + gitHubRunners + identityProvider + control + controlRunners + webhooks
 }

@@ -19,6 +19,7 @@ struct GitHubState: Sendable {
   var suspendedAt: Date?
   private var rateLimits: [RateLimit.Budget: RateLimit]
   var issued = Issued()
+  var webhooks = WebhookLog()
   var faults = FaultQueue()
   /// How many came, by method and template.
   var requests: [String: Int] = [:]

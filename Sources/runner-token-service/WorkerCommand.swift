@@ -53,6 +53,7 @@ struct WorkerCommand: ParsableCommand {
         }
       var options = WorkerPool.Options()
       options.threads = settings.workerThreads
+      options.bodyLimit = service.bodyLimit
       pool = try WorkerPool(
         listener: listener, options: options, handler: service)
     } catch {

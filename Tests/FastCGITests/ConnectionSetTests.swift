@@ -113,7 +113,7 @@ extension FastCGITests {
         unlink(path)
       }
       let set = try ConnectionSet(
-        listener: listener.descriptor, capacity: capacity, bodyLimit: 65_536,
+        listener: listener.descriptor, capacity: capacity, bodyLimit: 65_536, largeBodies: 4,
         deadlines: Self.deadlines)
       try body(set, path)
     }

@@ -36,7 +36,19 @@ struct KeyedHashTests {
       ),
     ])
   func `the vectors of RFC 4231 hold`(key: [UInt8], message: [UInt8], hash: String) throws {
-    #expect(try KeyedHash(key: key).hash(of: message) == [UInt8](hex: hash))
+    let expected = [UInt8](hex: hash)
+    let keyed = try KeyedHash(key: key)
+    #expect(try keyed.hash(of: message) == expected)
+    #expect(try keyed.isValid(expected, of: message))
+    for position in expected.indices {
+      var other = expected
+      other[position] ^= 1
+      #expect(try !keyed.isValid(other, of: message))
+    }
+    for other in [[], Array(expected.dropLast()), expected + [0]] {
+      #expect(try !keyed.isValid(other, of: message))
+    }
+    #expect(try !keyed.isValid(expected, of: message + [0]))
   }
 
   @Test func `one instance gives a message one hash, and each message its own`() throws {

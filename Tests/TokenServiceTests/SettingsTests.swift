@@ -219,11 +219,26 @@ import Testing
     #expect(settings.hasSingleUseTokens)
   }
 
+  @Test func `a webhook secret is long, and cannot be read from the settings`() throws {
+    #expect(faults(["GITHUB_WEBHOOK_SECRET": "fifteen letters"]) == ["GITHUB_WEBHOOK_SECRET"])
+    let secret = "sixteen letters!"
+    let settings = try read(["GITHUB_WEBHOOK_SECRET": secret])
+    let hash = try KeyedHash(key: Array(secret.utf8)).hash(of: [1])
+    #expect(try settings.github.webhookKey?.isValid(hash, of: [1]) == true)
+    var dump = ""
+    Swift.dump(settings, to: &dump)
+    #expect(dump.contains("webhookKey"))
+    #expect(!dump.contains(secret))
+    #expect(try read().github.webhookKey == nil)
+    #expect(try read(["GITHUB_WEBHOOK_SECRET": ""]).github.webhookKey == nil)
+  }
+
   @Test func `a variable that is only nearly one of ours is told`() {
     #expect(
       Settings.unknownVariables(among: [
         "OIDC_SINGLE_USE_TOKEN", "OIDC_ISSUER", "ADMIN_IDENTITY", "PATH", "GITHUB_ACTIONS",
-      ]) == ["OIDC_SINGLE_USE_TOKEN", "ADMIN_IDENTITY"])
+        "GITHUB_WEBHOOK_SECERT",
+      ]) == ["OIDC_SINGLE_USE_TOKEN", "ADMIN_IDENTITY", "GITHUB_WEBHOOK_SECERT"])
   }
 
   @Test func `the template for the configuration has every variable, and no other`() throws {

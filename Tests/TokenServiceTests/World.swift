@@ -38,7 +38,7 @@ final class World: Sendable {
     adminIdentities: [String] = [], identityClaim: String = "email",
     hasSingleUseTokens: Bool = false, defaultMaximumRunners: Int? = nil,
     hasClaimPolicies: Bool = false, otherProviders: [Provider] = [],
-    elsewhere: HTTPClient? = nil, workerThreads: Int = 4
+    elsewhere: HTTPClient? = nil, workerThreads: Int = 4, webhookSecret: String? = nil
   ) throws {
     let keys = try Self.keys.get()
     let clock = clock
@@ -55,7 +55,8 @@ final class World: Sendable {
     let settings = Settings(
       github: .init(
         credentials: AppCredentials(appID: "12345", installationID: 67890, privateKey: keys.app),
-        organization: "demo-org", apiURL: Self.baseURL + "/api/v3", webURL: Self.baseURL),
+        organization: "demo-org", apiURL: Self.baseURL + "/api/v3", webURL: Self.baseURL,
+        webhookKey: try webhookSecret.map { try KeyedHash(key: Array($0.utf8)) }),
       isAuthenticationEnabled: isAuthenticated,
       identityProviders: isAuthenticated ? [provider] + otherProviders : [],
       hasSingleUseTokens: hasSingleUseTokens,
@@ -121,12 +122,19 @@ final class World: Sendable {
 
   /// A control request to the simulator that has to succeed.
   func control(_ method: String, _ path: String, _ body: String = "") throws {
+    _ = try controlAnswer(method, path, body)
+  }
+
+  /// The same, and what it answers: an empty object where that is nothing.
+  func controlAnswer(_ method: String, _ path: String, _ body: String = "") throws -> JSONObject {
     let response = simulator.respond(
       to: Request(
         parameters: Parameters([
           ("REQUEST_METHOD", method), ("REQUEST_URI", "/control" + path),
         ]), body: .complete(Array(body.utf8))))
     try #require((200..<300).contains(response.status), "\(response.text)")
+    return try #require(
+      try JSONValue(parsing: response.body.isEmpty ? Array("{}".utf8) : response.body).object)
   }
 
   /// A token of the identity provider; claims as a JSON object.

@@ -1,0 +1,100 @@
+/// What GitHub tells of a job that has come to a runner (`workflow_job`).
+public struct WorkflowJob: Sendable, Equatable {
+  public enum Action: String, Sendable {
+    case inProgress = "in_progress"
+    case completed
+  }
+
+  public let id: Int64
+  public let action: Action
+  /// The runner that has it, by GitHub's id and by name.
+  public let githubRunnerID: Int64
+  public let runnerName: String
+  /// When it started, or was completed.
+  public let happenedAt: Timestamp?
+
+  public init(
+    id: Int64, action: Action, githubRunnerID: Int64, runnerName: String, happenedAt: Timestamp?
+  ) {
+    self.id = id
+    self.action = action
+    self.githubRunnerID = githubRunnerID
+    self.runnerName = runnerName
+    self.happenedAt = happenedAt
+  }
+}
+
+extension Runner {
+  /// In seconds: how far GitHub's clock and this one may differ.
+  private static let leeway = 60
+
+  /// Whether this runner has the job. Ids of GitHub's own runners and of a repository's look like ours, so the name must
+  /// be right too. The name alone is enough while nobody can know the id yet, for a job that is not older than this runner,
+  /// since names are used again; whether that runner is what was granted is then verified at GitHub.
+  public func has(_ job: WorkflowJob) -> Bool {
+    guard status != .deleted, name.description.lowercased() == job.runnerName.lowercased() else {
+      return false
+    }
+    guard let githubRunnerID else {
+      let isOlder = job.happenedAt.map { $0.adding(seconds: Self.leeway) < createdAt } ?? false
+      return status == .pending && isIssued && !isOlder
+    }
+    return githubRunnerID == job.githubRunnerID
+  }
+
+  /// The runner after what a webhook tells of its job: a pure decision. Deliveries come in any order, late, and some never.
+  ///
+  /// An ephemeral runner is about to go when its job is completed, and may be there a little longer: it counts as not
+  /// verified from then on, so that maintenance soon looks at it.
+  ///
+  /// - Parameter history: the deliveries about this runner's jobs that have been acted on.
+  public func after(_ job: WorkflowJob, history: [ProcessedDelivery], at now: Timestamp) -> Runner {
+    guard has(job) else { return self }
+    switch job.action {
+    case .inProgress where job.isCompleted(in: history):
+      return rested(after: job, at: now)
+    case .inProgress where isOlderThanWhatIsKnown(job):
+      return self
+    case .inProgress:
+      return observed(
+        .present(githubRunnerID: job.githubRunnerID, isOnline: true, isBusy: true), at: now)
+    case .completed where job.hasSuccessor(in: history):
+      return self
+    case .completed:
+      return rested(after: job, at: now)
+    }
+  }
+
+  private func rested(after job: WorkflowJob, at now: Timestamp) -> Runner {
+    var next = self
+    if status == .pending {
+      next = observed(
+        .present(githubRunnerID: job.githubRunnerID, isOnline: true, isBusy: false), at: now)
+    }
+    next.busy = false
+    if ephemeral { next.verifiedAt = nil }
+    if next != self { next.updatedAt = now }
+    return next
+  }
+
+  /// Whether the runner has been looked at since. One that is pending has not been.
+  private func isOlderThanWhatIsKnown(_ job: WorkflowJob) -> Bool {
+    guard status != .pending, let startedAt = job.happenedAt else { return false }
+    return startedAt.adding(seconds: Self.leeway) < updatedAt
+  }
+}
+
+extension WorkflowJob {
+  fileprivate func isCompleted(in history: [ProcessedDelivery]) -> Bool {
+    history.contains { $0.subject == id && $0.action == Action.completed.rawValue }
+  }
+
+  /// Whether the runner has started another job since this one was completed.
+  fileprivate func hasSuccessor(in history: [ProcessedDelivery]) -> Bool {
+    guard let happenedAt else { return false }
+    return history.contains { delivery in
+      delivery.subject != id && delivery.action == Action.inProgress.rawValue
+        && delivery.happenedAt.map { $0 >= happenedAt } == true
+    }
+  }
+}
