@@ -34,6 +34,8 @@ public struct Settings: Sendable {
     public var apiURL: String
     /// Without a slash at its end.
     public var webURL: String
+    /// Where the keys of `credentials` were read, in their order.
+    public var privateKeyPaths: [String] = []
   }
 
   /// Who administers the service over HTTP. Empty lists: nobody. The claim is believed in tokens of the first provider
@@ -49,6 +51,9 @@ public struct Settings: Sendable {
   }
 
   var organization: String { github.organization }
+
+  /// How many of a worker's threads may wait for GitHub at a time: four answer whatever needs no GitHub.
+  public var maximumGitHubWaiters: Int { max(1, workerThreads - 4) }
 
   /// What `config.sh` wants as `--url`.
   var githubURL: String { "\(github.webURL)/\(github.organization)" }
