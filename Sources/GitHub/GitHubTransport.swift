@@ -41,6 +41,8 @@ struct GitHubTransport: Sendable {
     guard let origin, Origin(request.url) == origin else {
       throw .redirectRefused("away from the API's own address")
     }
+    var request = request
+    request.isSentOnce = !isRepeatable
     let pass = try breaker.enter()
     // A probe is one request: it asks whether GitHub works, and not until it does.
     let result = attempt(

@@ -105,12 +105,12 @@ import Testing
     #expect((1...10).contains(seconds))
     #expect(world.requests.count == sent)
 
-    world.clock.advance(by: 10)
+    world.clock.advance(by: 10.5)
     #expect(throws: GitHubError.self) { try client.makeRegistrationToken() }
     // The probe is one request, and is not repeated.
     #expect(world.requests.count == sent + 1)
 
-    world.clock.advance(by: 20)
+    world.clock.advance(by: 20.5)
     isDown.withLock { $0 = false }
     #expect(try client.makeRegistrationToken().token == "AABF")
     #expect(try client.makeRegistrationToken().token == "AABF")
