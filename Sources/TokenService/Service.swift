@@ -172,7 +172,7 @@ public struct Service: RequestHandler {
   /// Anybody can cause an answer about the identity provider while it is down, and that it is down is said elsewhere.
   private func level(_ response: Response, _ context: RequestContext) -> Logger.Level {
     switch context.error {
-    case .identityProviderUnavailable, .identityProviderBusy, .githubBusy: .info
+    case .identityProviderUnavailable, .identityProviderBusy: .info
     default: response.status >= 500 ? .error : .info
     }
   }
