@@ -20,7 +20,7 @@ extension GitHubError {
     case 500...599:
       self = .unavailable(
         "status \(response.status): \(message)", mayHaveActed: true,
-        retryAfter: response.retryAfter)
+        retryAfter: response.retryAfter.map { max(1, $0) })
     default: self = .refused(status: response.status, message: message)
     }
   }
