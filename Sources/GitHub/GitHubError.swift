@@ -52,7 +52,7 @@ extension GitHubError: CustomStringConvertible {
   public var description: String {
     switch self {
     case .unavailable(let reason, _, let retryAfter):
-      "GitHub does not answer (\(reason)); next try in \(retryAfter.map { "\($0) s" } ?? "some seconds"). See https://www.githubstatus.com, and whether this host reaches GITHUB_API_URL"
+      "GitHub does not answer (\(reason))\(retryAfter.map { "; next try in \($0) s" } ?? ""); see https://www.githubstatus.com, and whether this host reaches GITHUB_API_URL"
     case .tooManyWaiting:
       "as many threads wait for GitHub as may; if this lasts, GitHub is slow or WORKER_THREADS too low"
     case .rateLimited(let seconds):

@@ -17,7 +17,7 @@ struct OnlineChecks {
   private static let tolerableClockDifference = 30.0
   /// For each question.
   private static let patience: Duration = .seconds(20)
-  private static let noKey = Outcome.failed("not checked, since no key works")
+  private static let noKey = Outcome.failed("not checked, since no key was accepted")
 
   private let settings: Settings
   private let http: HTTPClient

@@ -118,7 +118,7 @@ import Testing
     #expect(outcome.status == 1)
     let checks = checks(outcome.text)
     for name in ["App", "installation", "installation token"] {
-      #expect(checks[name]?.text == "not checked, since no key works")
+      #expect(checks[name]?.text == "not checked, since no key was accepted")
     }
     #expect(checks["clock"]?.text == "not checked, since GitHub did not say its time")
   }
