@@ -103,7 +103,9 @@ let package = Package(
       name: "HTTPClientTests", dependencies: ["HTTPClient", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "GitHubTests",
-      dependencies: ["Concurrency", "GitHub", "HTTPClient", "JOSE", "StrictJSON", "TestSupport"],
+      dependencies: [
+        "Concurrency", "GitHub", "HTTPClient", "JOSE", "SharedData", "StrictJSON", "TestSupport",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "RunnersTests", dependencies: ["Patterns", "Runners"], swiftSettings: strict),

@@ -149,59 +149,6 @@ func decode<Answer: Decodable>(
   }
 }
 
-private struct BasicError: Decodable {
-  let message: String?
-}
-
-extension HTTPResponse {
-  /// What GitHub says about an error; it does not always say it in JSON. At most 200 characters.
-  var gitHubMessage: String {
-    let error = try? JSONDecoder().decode(BasicError.self, from: Data(body))
-    return String((error?.message ?? "no message").prefix(200))
-  }
-}
-
-extension GitHubError {
-  /// What an answer that is no success means.
-  init(_ response: HTTPResponse, now: Date) {
-    let message = response.gitHubMessage
-    switch response.status {
-    case 403 where message.lowercased().contains("suspended"):
-      self = .installationSuspended
-    case 403 where message.contains("not accessible by integration"):
-      self = .permissionMissing(
-        response.header("x-accepted-github-permissions") ?? "not named by GitHub")
-    case 403, 429:
-      guard let retryAfter = response.retryAfter(now: now) else {
-        self = .refused(status: response.status, message: message)
-        return
-      }
-      self = .rateLimited(retryAfter: retryAfter)
-    case 401: self = .credentialsRejected(message)
-    case 404: self = .notFound
-    case 409: self = .nameTaken
-    case 500...599:
-      self = .unavailable("status \(response.status): \(message)", mayHaveActed: true)
-    default: self = .refused(status: response.status, message: message)
-    }
-  }
-}
-
-extension HTTPResponse {
-  /// Seconds to wait, if this is a rate limit: `Retry-After`, or the reset of an exhausted budget, or a minute for a
-  /// secondary limit that names no time. nil if it is none.
-  fileprivate func retryAfter(now: Date) -> Int? {
-    if let seconds = header("retry-after").flatMap(Int.init) { return max(1, seconds) }
-    if header("x-ratelimit-remaining") == "0",
-      let reset = header("x-ratelimit-reset").flatMap(Int64.init)
-    {
-      let wait = reset.subtractingReportingOverflow(Int64(now.timeIntervalSince1970)).partialValue
-      return Int(min(max(wait, 0), 86_400)) + 1
-    }
-    return status == 429 || gitHubMessage.lowercased().contains("rate limit") ? 60 : nil
-  }
-}
-
 extension HTTPResponse {
   /// The target of a link of this relation type (RFC 8288) in the form in which GitHub writes them:
   /// `<https://…>; rel="next", <https://…>; rel="last"`.

@@ -1,222 +1,158 @@
+import Concurrency
 public import Foundation
 public import HTTPClient
 
 /// GitHub's REST API as a GitHub App sees it, for one organization. Safe to use from any thread.
+///
+/// Requests that may be made twice without harm are repeated a few times; where GitHub is down, and where it has told us to
+/// wait, calls fail at once.
 public struct GitHubClient: Sendable {
-  private let apiURL: String
-  private let organization: String
-  private let credentials: AppCredentials
-  private var http: HTTPClient
-  private let tokens: InstallationTokenCache
+  let apiURL: String
+  let organization: String
+  let installationID: Int64
   private let now: @Sendable () -> Date
+  private let proof: AppProof
+  private let tokens: InstallationTokenCache
+  private let state = ClientState()
+  private let waiters: WaitLimit?
+  private var transport: GitHubTransport
 
   /// - Parameters:
   ///   - apiURL: without a slash at its end, such as `https://api.github.com`.
   ///   - organization: its login; only ASCII letters, digits and hyphens.
+  ///   - maximumWaiters: how many threads may wait for GitHub at a time; nil for any number. `tooManyWaiting` for the others.
+  ///   - now: the wall clock.
+  ///   - uptime: a clock that never steps.
+  ///   - pause: waits that long before another attempt.
   public init(
     apiURL: String, organization: String, credentials: AppCredentials, http: HTTPClient,
-    now: @escaping @Sendable () -> Date
+    maximumWaiters: Int? = nil, now: @escaping @Sendable () -> Date,
+    uptime: @escaping @Sendable () -> Duration = GitHubClient.systemUptime,
+    pause: @escaping @Sendable (Duration) -> Void = GitHubClient.sleep
   ) {
     self.apiURL = apiURL
     self.organization = organization
-    self.credentials = credentials
-    self.http = http
     self.now = now
-    // Not within the budget of the request that happens to need it: others wait for the same token.
-    tokens = InstallationTokenCache(now: now) { () throws(GitHubError) in
-      let jwt: String
-      do { jwt = try credentials.appJWT(now: now()) } catch {
-        throw .credentialsRejected("the App JWT could not be signed")
+    installationID = credentials.installationID
+    waiters = maximumWaiters.map { WaitLimit($0) }
+    let proof = AppProof(credentials: credentials, now: now)
+    let transport = GitHubTransport(
+      apiURL: apiURL, http: http, breaker: CircuitBreaker(uptime: uptime), sleep: pause)
+    self.proof = proof
+    self.transport = transport
+    let url = apiURL + "/app/installations/\(credentials.installationID)/access_tokens"
+    tokens = InstallationTokenCache(now: now) { [state] () throws(GitHubError) in
+      try state.checkHold(.app, now: now())
+      // Not within the budget of the request that happens to need it: others wait for the same token.
+      let transport = transport.limited(until: .now + Self.mintingTime)
+      let response = try proof.send { jwt throws(GitHubError) in
+        try transport.send(Self.request(.post, url, bearer: jwt), isRepeatable: true)
       }
-      return try Self.mintInstallationToken(
-        apiURL: apiURL, installationID: credentials.installationID, jwt: jwt, http: http,
-        now: now())
+      state.note(response, .app, now: now())
+      return try Self.installationToken(response, now: now())
     }
+  }
+
+  /// For a token, all attempts together.
+  private static let mintingTime: Duration = .seconds(10)
+
+  public static let systemUptime: @Sendable () -> Duration = {
+    let start = ContinuousClock.now
+    return { ContinuousClock.now - start }
+  }()
+
+  public static let sleep: @Sendable (Duration) -> Void = { duration in
+    let (seconds, attoseconds) = duration.components
+    Thread.sleep(forTimeInterval: Double(seconds) + Double(attoseconds) / 1e18)
   }
 
   /// This client within a budget: its calls have until `deadline` for all that they do.
   public func limited(until deadline: ContinuousClock.Instant) -> GitHubClient {
     var client = self
-    client.http = http.limited(until: deadline)
+    client.transport = transport.limited(until: deadline)
     return client
   }
 
-  // MARK: - Runners
+  // MARK: - What the answers have told
 
-  /// A token with which `config.sh` registers a runner. GitHub lets it be used any number of times until it expires.
-  public func makeRegistrationToken() throws(GitHubError) -> RegistrationToken {
-    let response = try send(.post, runnersPath + "/registration-token", body: [])
-    guard response.status == 201 else { throw GitHubError(response, now: now()) }
-    return try decode(RegistrationToken.self, response)
-  }
+  /// What the last answer that told it said of the installation's rate limit. This client's copies know the same.
+  public var rateLimit: RateLimitReading? { state.rateLimit }
 
-  /// The runner with this id, or nil if GitHub knows none.
-  public func runner(id: Int64) throws(GitHubError) -> GitHubRunner? {
-    let response = try send(.get, runnersPath + "/\(id)")
-    if response.status == 404 { return nil }
-    guard response.status == 200 else { throw GitHubError(response, now: now()) }
-    return try decode(GitHubRunner.self, response)
-  }
+  /// By how many seconds GitHub's clock was ahead of `now` at the last answer; less than a second says nothing.
+  public var clockDifference: Double? { state.clockDifference }
 
-  /// The runner of this name, compared without regard to case, or nil. `name` needs no percent-encoding: it has only the
-  /// characters of a runner name.
-  public func runner(name: String) throws(GitHubError) -> GitHubRunner? {
-    let response = try send(.get, runnersPath + "?name=\(name)&per_page=100")
-    guard response.status == 200 else { throw GitHubError(response, now: now()) }
-    let page = try decode(RunnerPageBody.self, response)
-    return page.runners.first { $0.name.lowercased() == name.lowercased() }
-  }
-
-  /// Removes a runner. Returns whether it was there. Throws `runnerBusy` while it runs a job.
-  @discardableResult
-  public func deleteRunner(id: Int64) throws(GitHubError) -> Bool {
-    let response = try send(.delete, runnersPath + "/\(id)")
-    switch response.status {
-    case 204: return true
-    case 404: return false
-    // Whatever the wording, 422 on this route means that the runner has a job.
-    case 422: throw .runnerBusy
-    default: throw GitHubError(response, now: now())
-    }
-  }
-
-  /// Creates a runner and what it connects with. Throws `nameTaken` where there is one of this name. If the answer is lost,
-  /// the runner may be there all the same.
-  /// - Parameters:
-  ///   - labels: 1 to 100; GitHub adds none.
-  ///   - workFolder: relative to the runner's directory.
-  public func makeJITConfiguration(
-    name: String, runnerGroupID: Int64, labels: [String], workFolder: String
-  ) throws(GitHubError) -> JITConfiguration {
-    struct Body: Encodable {
-      let name: String
-      let runnerGroupId: Int64
-      let labels: [String]
-      let workFolder: String
-    }
-    let encoder = JSONEncoder()
-    encoder.keyEncodingStrategy = .convertToSnakeCase
-    let wanted = Body(
-      name: name, runnerGroupId: runnerGroupID, labels: labels, workFolder: workFolder)
-    guard let body = try? encoder.encode(wanted) else {
-      throw .refused(status: 0, message: "the request cannot be encoded")
-    }
-    let response = try send(.post, runnersPath + "/generate-jitconfig", body: Array(body))
-    guard response.status == 201 else { throw GitHubError(response, now: now()) }
-    return try decode(JITConfiguration.self, response)
-  }
-
-  /// A page of the organization's runners: the first one, or the one at `url`, which the page before named as its next.
-  /// nil if it is as it was when it had this `etag`, which costs none of the rate limit.
-  public func runnerPage(
-    at url: String? = nil, unlessTagged etag: String? = nil
-  ) throws(GitHubError) -> RunnerPage? {
-    let response = try send(.get, url: url ?? firstRunnerPageURL, etag: etag)
-    if response.status == 304, etag != nil { return nil }
-    guard response.status == 200 else { throw GitHubError(response, now: now()) }
-    let body = try decode(RunnerPageBody.self, response)
-    return RunnerPage(
-      totalCount: body.totalCount, runners: body.runners, etag: response.header("etag"),
-      nextURL: try nextURL(response))
-  }
-
-  public var firstRunnerPageURL: String { apiURL + runnersPath + "?per_page=100" }
-
-  // MARK: - Runner groups
-
-  /// All runner groups of the organization.
-  public func runnerGroups() throws(GitHubError) -> [RunnerGroup] {
-    var groups: [RunnerGroup] = []
-    var url: String? = apiURL + "/orgs/\(organization)/actions/runner-groups?per_page=100"
-    while let next = url {
-      let response = try send(.get, url: next)
-      guard response.status == 200 else { throw GitHubError(response, now: now()) }
-      groups += try decode(RunnerGroupPageBody.self, response).runnerGroups
-      url = try nextURL(response)
-    }
-    return groups
-  }
-
-  // MARK: - The App
-
-  /// Makes sure that GitHub accepts our credentials.
+  /// Makes sure that GitHub accepts our credentials. Not counted among those who wait: one thread at a time asks for it, and
+  /// what it finds out must not depend on how busy the others are.
   public func checkCredentials() throws(GitHubError) {
     _ = try tokens.current()
   }
 
-  /// The App, as GitHub knows it: proves the key, and tells what it may do.
-  public func app() throws(GitHubError) -> AppDescription {
-    let response = try sendAsApp(.get, url: apiURL + "/app")
-    guard response.status == 200 else { throw GitHubError(response, now: now()) }
-    return try decode(AppDescription.self, response)
-  }
+  // MARK: - Requests
 
-  /// The installation; also one that is suspended. Throws `notFound` for one that is gone.
-  public func installation() throws(GitHubError) -> InstallationDescription {
-    let response = try sendAsApp(
-      .get, url: apiURL + "/app/installations/\(credentials.installationID)")
-    guard response.status == 200 else { throw GitHubError(response, now: now()) }
-    return try decode(InstallationDescription.self, response)
-  }
-
-  /// A page of the attempts to deliver webhooks to the App that failed, newest first, and where the next page is.
-  public func failedDeliveries(
-    at url: String? = nil
-  ) throws(GitHubError) -> (deliveries: [WebhookDelivery], nextURL: String?) {
-    let first = apiURL + "/app/hook/deliveries?status=failure&per_page=100"
-    let response = try sendAsApp(.get, url: url ?? first)
-    guard response.status == 200 else { throw GitHubError(response, now: now()) }
-    return (try decode([WebhookDelivery].self, response), try nextURL(response))
-  }
-
-  /// Asks GitHub to try an attempt's delivery again. It keeps its GUID.
-  public func redeliver(attempt id: Int64) throws(GitHubError) {
-    let response = try sendAsApp(.post, url: apiURL + "/app/hook/deliveries/\(id)/attempts")
-    guard response.status == 202 else { throw GitHubError(response, now: now()) }
-  }
-
-  // MARK: - Transport
-
-  private var runnersPath: String { "/orgs/\(organization)/actions/runners" }
-
-  private func send(
-    _ method: HTTPRequest.Method, _ path: String, body: [UInt8] = []
+  /// Sends a request with the installation's token and returns the answer, whatever its status.
+  ///
+  /// 401 means that nothing was done. A token that was just made may not have reached all of GitHub: it is tried again for
+  /// some seconds. One that GitHub has revoked is replaced, once.
+  /// - Parameter isRepeatable: whether doing twice what is asked for does no harm.
+  func send(
+    _ method: HTTPRequest.Method, _ url: String, body: [UInt8] = [], etag: String? = nil,
+    isRepeatable: Bool
   ) throws(GitHubError) -> HTTPResponse {
-    try send(method, url: apiURL + path, body: body)
-  }
-
-  /// Sends a request with the installation token. A token that GitHub has revoked is replaced once: 401 means that
-  /// nothing was done.
-  private func send(
-    _ method: HTTPRequest.Method, url: String, body: [UInt8] = [], etag: String? = nil
-  ) throws(GitHubError) -> HTTPResponse {
-    let token = try tokens.current()
-    let response = try send(method, url: url, body: body, etag: etag, bearer: token)
-    guard response.status == 401 else { return response }
-    tokens.discard(token)
-    return try send(method, url: url, body: body, etag: etag, bearer: try tokens.current())
-  }
-
-  private func sendAsApp(
-    _ method: HTTPRequest.Method, url: String
-  ) throws(GitHubError) -> HTTPResponse {
-    let jwt: String
-    do { jwt = try credentials.appJWT(now: now()) } catch {
-      throw .credentialsRejected("the App JWT could not be signed")
+    try waiting { () throws(GitHubError) in
+      var token = try tokens.current()
+      var pauses = Self.freshTokenPauses[...]
+      var isReplaced = false
+      while true {
+        try state.checkHold(.installation, now: now())
+        let request = Self.request(method, url, bearer: token.text, body: body, etag: etag)
+        let response = try transport.send(request, isRepeatable: isRepeatable)
+        state.note(response, .installation, now: now())
+        guard response.status == 401 else { return response }
+        if isFresh(token), let pause = pauses.popFirst(), transport.pause(pause) { continue }
+        tokens.discard(token)
+        guard !isReplaced else { return response }
+        isReplaced = true
+        token = try tokens.current()
+      }
     }
-    return try send(method, url: url, body: [], etag: nil, bearer: jwt)
   }
 
-  private func send(
-    _ method: HTTPRequest.Method, url: String, body: [UInt8], etag: String?, bearer: String
+  /// Before a token that was just made and is not accepted is tried again.
+  private static let freshTokenPauses: [Duration] = [.seconds(1), .seconds(2), .seconds(3)]
+
+  private func isFresh(_ token: InstallationTokenCache.Token) -> Bool {
+    (0..<5).contains(now().timeIntervalSince(token.mintedAt))
+  }
+
+  /// Sends a request as the App, and returns the answer, whatever its status.
+  func sendAsApp(
+    _ method: HTTPRequest.Method, _ url: String, isRepeatable: Bool
   ) throws(GitHubError) -> HTTPResponse {
-    var headers = Self.headers(bearer: bearer)
-    if let etag { headers.append(("If-None-Match", etag)) }
-    return try Self.send(HTTPRequest(method, url, headers: headers, body: body), over: http)
+    try waiting { () throws(GitHubError) in
+      try state.checkHold(.app, now: now())
+      let response = try proof.send { jwt throws(GitHubError) in
+        try transport.send(
+          Self.request(method, url, bearer: jwt), isRepeatable: isRepeatable)
+      }
+      state.note(response, .app, now: now())
+      return response
+    }
+  }
+
+  private func waiting<Answer>(
+    _ work: () throws(GitHubError) -> Answer
+  ) throws(GitHubError) -> Answer {
+    guard let waiters else { return try work() }
+    return try waiters.run(orThrow: .tooManyWaiting, work)
+  }
+
+  /// What an answer that is no success means.
+  func failure(_ response: HTTPResponse, isRegistration: Bool = false) -> GitHubError {
+    GitHubError(response, now: now(), isRegistration: isRegistration)
   }
 
   /// Where an answer says that the next page is. Our token goes to GitHub's API only.
-  private func nextURL(_ response: HTTPResponse) throws(GitHubError) -> String? {
+  func nextURL(_ response: HTTPResponse) throws(GitHubError) -> String? {
     guard let url = response.link(relation: "next") else { return nil }
     guard url.hasPrefix(apiURL + "/") else {
       throw .unreadableAnswer("the next page is not at the API's own address")
@@ -224,45 +160,35 @@ public struct GitHubClient: Sendable {
     return url
   }
 
-  private static func mintInstallationToken(
-    apiURL: String, installationID: Int64, jwt: String, http: HTTPClient, now: Date
+  private static func installationToken(
+    _ response: HTTPResponse, now: Date
   ) throws(GitHubError) -> InstallationTokenCache.Token {
-    let request = HTTPRequest(
-      .post, apiURL + "/app/installations/\(installationID)/access_tokens",
-      headers: headers(bearer: jwt))
-    let response = try send(request, over: http)
     switch response.status {
     case 201:
       let answer = try decode(InstallationToken.self, response)
-      return InstallationTokenCache.Token(text: answer.token, expiresAt: answer.expiresAt)
-    case 401, 404:
-      throw .credentialsRejected(response.gitHubMessage)
+      // By GitHub's clock where it says what that is: ours may be off by more than a token's life.
+      let lifetime = answer.expiresAt.timeIntervalSince(response.date ?? now)
+      return InstallationTokenCache.Token(
+        text: answer.token, mintedAt: now, expiresAt: now.addingTimeInterval(lifetime))
+    case 404:
+      throw .credentialsRejected("the App has no such installation")
     default:
       throw GitHubError(response, now: now)
     }
   }
 
-  private static func headers(bearer: String) -> [(name: String, value: String)] {
-    [
+  private static func request(
+    _ method: HTTPRequest.Method, _ url: String, bearer: String, body: [UInt8] = [],
+    etag: String? = nil
+  ) -> HTTPRequest {
+    var headers: [(name: String, value: String)] = [
       ("Accept", "application/vnd.github+json"),
       ("Authorization", "Bearer \(bearer)"),
       ("User-Agent", "runner-token-service"),
       ("X-GitHub-Api-Version", "2022-11-28"),
       ("Content-Type", "application/json"),
     ]
-  }
-
-  private static func send(
-    _ request: HTTPRequest, over http: HTTPClient
-  ) throws(GitHubError) -> HTTPResponse {
-    do { return try http.send(request) } catch {
-      switch error {
-      case .cannotConnect(let reason): throw .unavailable(reason, mayHaveActed: false)
-      case .urlNotAllowed: throw .unavailable("the URL is not allowed", mayHaveActed: false)
-      case .timedOut: throw .unavailable("timed out", mayHaveActed: true)
-      case .broken(let reason): throw .unavailable(reason, mayHaveActed: true)
-      case .responseTooLarge: throw .unreadableAnswer("the answer is too large")
-      }
-    }
+    if let etag { headers.append(("If-None-Match", etag)) }
+    return HTTPRequest(method, url, headers: headers, body: body)
   }
 }

@@ -6,6 +6,8 @@ import Foundation
 final class InstallationTokenCache: Sendable {
   struct Token: Sendable {
     let text: String
+    let mintedAt: Date
+    /// By our clock.
     let expiresAt: Date
   }
 
@@ -15,7 +17,7 @@ final class InstallationTokenCache: Sendable {
   private let mint: @Sendable () throws(GitHubError) -> Token
   private let now: @Sendable () -> Date
   private let token = Locked<Token?>(nil)
-  private let mints = SingleFlight<String, GitHubError>()
+  private let mints = SingleFlight<Token, GitHubError>()
 
   init(
     now: @escaping @Sendable () -> Date,
@@ -26,28 +28,28 @@ final class InstallationTokenCache: Sendable {
   }
 
   /// A token that is good for some minutes, minted if need be.
-  func current() throws(GitHubError) -> String {
-    if let text = usableText() { return text }
+  func current() throws(GitHubError) -> Token {
+    if let token = usableToken() { return token }
     return try mints.run { () throws(GitHubError) in
-      if let text = usableText() { return text }
+      if let token = usableToken() { return token }
       let minted = try mint()
       token.withLock { $0 = minted }
-      return minted.text
+      return minted
     }
   }
 
   /// Forgets a token that GitHub no longer accepts, unless it has been replaced already.
-  func discard(_ text: String) {
+  func discard(_ discarded: Token) {
     token.withLock { token in
-      if token?.text == text { token = nil }
+      if token?.text == discarded.text { token = nil }
     }
   }
 
-  private func usableText() -> String? {
+  private func usableToken() -> Token? {
     let deadline = now().addingTimeInterval(Self.margin)
     return token.withLock { token in
       guard let token, token.expiresAt > deadline else { return nil }
-      return token.text
+      return token
     }
   }
 }

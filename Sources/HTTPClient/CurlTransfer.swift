@@ -78,9 +78,13 @@ struct CurlTransfer {
     shim_curl_set_string(handle, CURLOPT_URL, request.url)
     // The URL rule has let this through; here https must stay https.
     shim_curl_set_string(handle, CURLOPT_PROTOCOLS_STR, "http,https")
+    // To where a token may go on is for the caller to decide. Nor is anything cached: libcurl has no cache of answers, so a
+    // token that comes with `Cache-Control: max-age=60` is nevertheless asked for each time.
     shim_curl_set_long(handle, CURLOPT_FOLLOWLOCATION, 0)
     // Signals would reach other threads; libcurl then times out name resolution by itself.
     shim_curl_set_long(handle, CURLOPT_NOSIGNAL, 1)
+    // libcurl repeats a request on no connection but one that it has used before.
+    shim_curl_set_long(handle, CURLOPT_FRESH_CONNECT, request.isSentOnce ? 1 : 0)
     // Name resolution has no timeout of its own; without this libcurl waits for it after the request's time is up.
     shim_curl_set_long(handle, CURLOPT_QUICK_EXIT, 1)
     // No proxy from the environment: it would see keys and tokens by the accident of a variable.

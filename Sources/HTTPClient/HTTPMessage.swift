@@ -16,6 +16,9 @@ public struct HTTPRequest: Sendable {
   /// The path of a PEM file with the CA certificates to trust instead of the system's; nil for the system's. See
   /// `CertificateBundle.check`.
   public var certificateBundle: String?
+  /// Whether the host must not get it twice. Else libcurl sends it again by itself where a connection that was kept open ends
+  /// without an answer, and the host may have acted on it before. Costs a new connection.
+  public var isSentOnce: Bool
   /// For the connection, TLS included.
   public var connectTimeout: Duration
   /// For everything, from name resolution to the last byte.
@@ -24,7 +27,8 @@ public struct HTTPRequest: Sendable {
   public init(
     _ method: Method, _ url: String, headers: [(name: String, value: String)] = [],
     body: [UInt8] = [], maximumResponseSize: Int = 1 << 20, certificateBundle: String? = nil,
-    connectTimeout: Duration = .seconds(3), totalTimeout: Duration = .seconds(10)
+    isSentOnce: Bool = false, connectTimeout: Duration = .seconds(3),
+    totalTimeout: Duration = .seconds(10)
   ) {
     self.method = method
     self.url = url
@@ -32,6 +36,7 @@ public struct HTTPRequest: Sendable {
     self.body = body
     self.maximumResponseSize = maximumResponseSize
     self.certificateBundle = certificateBundle
+    self.isSentOnce = isSentOnce
     self.connectTimeout = connectTimeout
     self.totalTimeout = totalTimeout
   }

@@ -77,7 +77,7 @@ final class KeySetCache: Sendable {
     let hasFetched = try fetchIfOverdue()
     if let key = servingKeys()?.key(id: id, algorithm: algorithm) { return key }
     guard !hasFetched else { return nil }
-    try waiters.run(lookForUnknownKey)
+    try waiters.run(orThrow: .tooManyWaiting, lookForUnknownKey)
     return servingKeys()?.key(id: id, algorithm: algorithm)
   }
 
@@ -97,7 +97,9 @@ final class KeySetCache: Sendable {
     }
     guard isOverdue || !hasKeys else { return false }
     do {
-      try waiters.run { () throws(TokenRefusal) in try fetch(after: succeeded) }
+      try waiters.run(orThrow: .tooManyWaiting) { () throws(TokenRefusal) in
+        try fetch(after: succeeded)
+      }
     } catch {
       guard hasKeys else { throw error }
     }

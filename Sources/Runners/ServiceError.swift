@@ -50,6 +50,8 @@ public enum ServiceError: Error, Sendable, Equatable {
   // Those we depend on. Seconds until another try makes sense.
   case githubError(detail: String)
   case githubUnavailable(retryAfter: Int)
+  /// So many callers wait for GitHub that no more may.
+  case githubBusy(retryAfter: Int)
   case githubRateLimited(retryAfter: Int)
   case identityProviderUnavailable(retryAfter: Int)
   /// So many callers wait for the identity provider's keys that no more may.

@@ -121,6 +121,10 @@ struct Problem {
         Problem(
           503, "GITHUB_UNAVAILABLE", "GitHub does not answer; try again later.",
           retryAfter: seconds)
+      case .githubBusy(let seconds):
+        Problem(
+          503, "GITHUB_UNAVAILABLE", "Many callers wait for GitHub; try again in a second.",
+          retryAfter: seconds)
       case .githubRateLimited(let seconds):
         Problem(
           503, "GITHUB_RATE_LIMITED",

@@ -34,17 +34,29 @@ extension ServiceError {
   /// The admin finds the cause in the log; the caller is told whom to ask.
   private init(_ error: GitHubError) {
     switch error {
-    case .unavailable: self = .githubUnavailable(retryAfter: 10)
+    case .unavailable(_, _, let seconds): self = .githubUnavailable(retryAfter: seconds ?? 10)
+    case .tooManyWaiting: self = .githubBusy(retryAfter: 1)
     case .rateLimited(let seconds): self = .githubRateLimited(retryAfter: seconds)
     case .nameTaken: self = .runnerNameConflict
     case .runnerBusy: self = .runnerBusy
     case .installationSuspended:
       self = .githubError(
         detail: "The organization has suspended this service's GitHub App; ask an administrator.")
-    case .credentialsRejected, .permissionMissing, .notFound:
+    case .credentialsRejected, .clockRejected, .permissionMissing, .notFound:
       self = .githubError(
         detail:
           "GitHub does not accept this service's credentials or permissions; ask an administrator.")
+    case .registrationForbidden:
+      self = .githubError(
+        detail:
+          "The organization's policies let no such runner be registered; ask an administrator.")
+    case .addressNotAllowed, .singleSignOnRequired:
+      self = .githubError(
+        detail: "The organization's access rules keep this service out; ask an administrator.")
+    case .userAgentRefused, .versionRetired, .redirectRefused:
+      self = .githubError(
+        detail:
+          "GitHub does not take this service's requests as they are; ask an administrator.")
     case .refused, .unreadableAnswer:
       self = .githubError(
         detail: "GitHub gave an answer that cannot be used; tell an administrator the request id.")

@@ -37,6 +37,8 @@ public struct Settings: Sendable {
     public var webURL: String
     /// What GitHub signs its webhooks with. nil: they are not received.
     public var webhookKey: KeyedHash?
+    /// Where the keys of `credentials` were read, in their order.
+    public var privateKeyPaths: [String] = []
   }
 
   /// Who administers the service over HTTP. Empty lists: nobody. The claim is believed in tokens of the first provider
@@ -52,6 +54,9 @@ public struct Settings: Sendable {
   }
 
   var organization: String { github.organization }
+
+  /// How many of a worker's threads may wait for GitHub at a time: four answer whatever needs no GitHub.
+  public var maximumGitHubWaiters: Int { max(1, workerThreads - 4) }
 
   /// What `config.sh` wants as `--url`.
   var githubURL: String { "\(github.webURL)/\(github.organization)" }

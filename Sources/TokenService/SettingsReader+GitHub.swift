@@ -12,16 +12,17 @@ extension SettingsReader {
       fail("GITHUB_APP_INSTALLATION_ID", "must be a positive whole number")
     }
     let organization = organization()
-    let key = privateKey()
+    let keys = privateKeys()
     let apiURL = url(
       "GITHUB_API_URL", text("GITHUB_API_URL", default: "https://api.github.com"))
     let webURL = webURL(apiURL: apiURL)
     let webhookKey = webhookKey()
-    guard let appID, let installationID, let organization, let key else { return nil }
+    guard let appID, let installationID, let organization, !keys.isEmpty else { return nil }
     return Settings.GitHubSettings(
-      credentials: AppCredentials(appID: appID, installationID: installationID, privateKey: key),
-      organization: organization, apiURL: apiURL, webURL: webURL,
-      webhookKey: webhookKey)
+      credentials: AppCredentials(
+        appID: appID, installationID: installationID, privateKeys: keys.map(\.key)),
+      organization: organization, apiURL: apiURL, webURL: webURL, webhookKey: webhookKey,
+      privateKeyPaths: keys.map(\.path))
   }
 
   /// Only its hash function is kept, which shows the secret to nobody.
@@ -52,13 +53,22 @@ extension SettingsReader {
     return text
   }
 
-  private mutating func privateKey() -> PrivateKey? {
+  /// One key, or two while one replaces the other. Empty where either cannot be used.
+  private mutating func privateKeys() -> [(path: String, key: PrivateKey)] {
     let variable = "GITHUB_APP_PRIVATE_KEY_PATH"
-    guard let path = required(variable, "the App's private key, a PEM file") else { return nil }
-    do { return try PrivateKeyFile(path: path).read() } catch {
-      fail(variable, error.reason)
-      return nil
+    guard let text = required(variable, "the App's private key, a PEM file") else { return [] }
+    let paths = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+    guard paths.count <= 2, !paths.contains("") else {
+      fail(variable, "must be a path, or two paths with a colon between them")
+      return []
     }
+    var keys: [(path: String, key: PrivateKey)] = []
+    for path in paths {
+      do { keys.append((path, try PrivateKeyFile(path: path).read())) } catch {
+        fail(variable, error.reason)
+      }
+    }
+    return keys.count == paths.count ? keys : []
   }
 
   /// GitHub's own rule from API host to web host (github.com, *.ghe.com, else Enterprise Server).

@@ -16,7 +16,11 @@ enum Terminal {
 
   private static var environment: [String: String] { ProcessInfo.processInfo.environment }
 
-  static func bold(_ text: String) -> String {
-    hasColour ? "\u{1B}[1m\(text)\u{1B}[0m" : text
+  static func bold(_ text: String) -> String { styled(text, "1") }
+  static func good(_ text: String) -> String { styled(text, "32") }
+  static func bad(_ text: String) -> String { styled(text, "1;31") }
+
+  private static func styled(_ text: String, _ style: String) -> String {
+    hasColour ? "\u{1B}[\(style)m\(text)\u{1B}[0m" : text
   }
 }

@@ -96,7 +96,8 @@ struct WorkerCommand: ParsableCommand {
       settings: settings, tokenValidator: tokenValidator,
       github: GitHubClient(
         apiURL: settings.github.apiURL, organization: settings.github.organization,
-        credentials: settings.github.credentials, http: http, now: now),
+        credentials: settings.github.credentials, http: http,
+        maximumWaiters: settings.maximumGitHubWaiters, now: now),
       database: try Database(path: settings.databasePath) { Timestamp(now()) },
       auditFile: AuditFile(path: settings.auditLogPath), logger: logger, now: now)
   }

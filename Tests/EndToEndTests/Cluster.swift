@@ -74,15 +74,17 @@ final class Cluster {
     return worker
   }
 
-  /// One of the program's commands under the workers' settings, with a text as its standard input.
-  func command(_ arguments: [String], input: String = "") throws -> (status: Int32?, text: String) {
+  /// One of the program's commands under the workers' settings, or some of its own, with a text as its standard input.
+  func command(
+    _ arguments: [String], input: String = "", settings: [String: String] = [:]
+  ) throws -> (status: Int32?, text: String) {
     let path = directory.file("input-\(UInt32.random(in: 0 ... .max))")
     try input.write(toFile: path, atomically: true, encoding: .utf8)
     let file = open(path, O_RDONLY | O_CLOEXEC)
     defer { close(file) }
     let outcome = try ChildProcess(
-      Self.products + "/runner-token-service", arguments, environment: environment,
-      directory: directory.path, input: file
+      Self.products + "/runner-token-service", arguments,
+      environment: environment.merging(settings) { $1 }, directory: directory.path, input: file
     ).finish()
     return (outcome.status, String(decoding: outcome.output, as: UTF8.self))
   }

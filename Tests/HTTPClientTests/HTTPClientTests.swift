@@ -55,6 +55,21 @@ import Testing
     #expect(server.connectionCount == 1)
   }
 
+  @Test(arguments: [(false, 2), (true, 1)])
+  func `a request that must not be sent twice is not, though libcurl would`(
+    isSentOnce: Bool, count: Int
+  ) throws {
+    let server = try LoopbackServer { request in
+      request.hasPrefix("POST") ? .bytesThenClose("") : ok()
+    }
+    defer { server.stop() }
+    _ = try client.send(HTTPRequest(.get, server.url))
+    #expect(throws: HTTPClientError.self) {
+      try client.send(HTTPRequest(.post, server.url, body: [0x61], isSentOnce: isSentOnce))
+    }
+    #expect(server.requests.count { $0.hasPrefix("POST") } == count)
+  }
+
   @Test func `a redirect is an answer and is not followed`() throws {
     let server = try LoopbackServer { _ in
       .bytes("HTTP/1.1 302 Found\r\nLocation: /other\r\nContent-Length: 0\r\n\r\n")

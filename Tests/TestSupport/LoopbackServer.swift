@@ -63,6 +63,11 @@ public final class LoopbackServer: Sendable {
   /// Ends the listener and every connection.
   public func stop() {
     shutdown(listener, Int32(SHUT_RDWR))
+    endConnections()
+  }
+
+  /// Ends every connection; new ones are welcome.
+  public func endConnections() {
     state.withLock { state in
       for connection in state.connections { shutdown(connection, Int32(SHUT_RDWR)) }
     }

@@ -1,5 +1,6 @@
 import Configuration
 import Foundation
+import GitHub
 import JOSE
 import Runners
 import TestSupport
@@ -140,6 +141,35 @@ import Testing
       atPath: garbage, contents: Data("x".utf8), attributes: [.posixPermissions: 0o600])
     #expect(
       faults(["GITHUB_APP_PRIVATE_KEY_PATH": garbage]) == ["GITHUB_APP_PRIVATE_KEY_PATH"])
+  }
+
+  @Test func `two keys may be named, and a fault of either is told`() throws {
+    let (first, second) = (directory.file("app.pem"), directory.file("new.pem"))
+    try Self.writeKey(to: second, kind: "RSA")
+    let variable = "GITHUB_APP_PRIVATE_KEY_PATH"
+    let settings = try read([variable: "\(first):\(second)"])
+    #expect(settings.github.privateKeyPaths == [first, second])
+    #expect(settings.github.credentials.withEachKey.count == 2)
+
+    try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: second)
+    let missing = directory.file("none.pem")
+    let error = #expect(throws: SettingsError.self) {
+      try read([variable: "\(missing):\(second)"])
+    }
+    let messages = error?.faults.map(\.message) ?? []
+    #expect(messages.count == 2)
+    #expect(messages.first?.contains(missing) == true)
+    #expect(messages.last?.contains("chmod 600 \(second)") == true)
+  }
+
+  @Test(arguments: [":", "a:", ":a", "a:b:c", "a::b"])
+  func `what is not one path or two is refused`(text: String) {
+    #expect(faults(["GITHUB_APP_PRIVATE_KEY_PATH": text]) == ["GITHUB_APP_PRIVATE_KEY_PATH"])
+  }
+
+  @Test(arguments: [(1, 1), (4, 1), (5, 1), (6, 2), (16, 12)])
+  func `four threads of a worker do not wait for GitHub`(threads: Int, waiters: Int) throws {
+    #expect(try read(["WORKER_THREADS": "\(threads)"]).maximumGitHubWaiters == waiters)
   }
 
   @Test func `lists are split at commas`() throws {

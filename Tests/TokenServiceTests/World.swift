@@ -38,7 +38,8 @@ final class World: Sendable {
     adminIdentities: [String] = [], identityClaim: String = "email",
     hasSingleUseTokens: Bool = false, defaultMaximumRunners: Int? = nil,
     hasClaimPolicies: Bool = false, otherProviders: [Provider] = [],
-    elsewhere: HTTPClient? = nil, workerThreads: Int = 4, webhookSecret: String? = nil
+    elsewhere: HTTPClient? = nil, workerThreads: Int = 4, webhookSecret: String? = nil,
+    maximumGitHubWaiters: Int? = nil
   ) throws {
     let keys = try Self.keys.get()
     let clock = clock
@@ -93,7 +94,8 @@ final class World: Sendable {
       tokenValidator: try settings.tokenValidator(http: http, uptime: clock.uptime),
       github: GitHubClient(
         apiURL: settings.github.apiURL, organization: "demo-org",
-        credentials: settings.github.credentials, http: http, now: clock.now),
+        credentials: settings.github.credentials, http: http,
+        maximumWaiters: maximumGitHubWaiters, now: clock.now, uptime: clock.uptime, pause: { _ in }),
       database: database, auditFile: AuditFile(path: settings.auditLogPath),
       logger: Logger(label: "test") { [log] _ in RecordingLogHandler(recorder: log) },
       now: clock.now)

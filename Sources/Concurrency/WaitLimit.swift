@@ -1,0 +1,27 @@
+/// How many threads may wait for other hosts at a time, so that a slow host cannot hold them all.
+public final class WaitLimit: Sendable {
+  private let maximum: Int
+  /// A limit that holds as well.
+  private let outer: WaitLimit?
+  private let waiting = Locked(0)
+
+  public init(_ maximum: Int, within outer: WaitLimit? = nil) {
+    self.maximum = maximum
+    self.outer = outer
+  }
+
+  /// Runs `work`, or throws `refusal` at once where as many threads as may are at work already.
+  public func run<Result, Failure: Error>(
+    orThrow refusal: Failure, _ work: () throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    let isAdmitted = waiting.withLock { waiting in
+      guard waiting < maximum else { return false }
+      waiting += 1
+      return true
+    }
+    guard isAdmitted else { throw refusal }
+    defer { waiting.withLock { $0 -= 1 } }
+    guard let outer else { return try work() }
+    return try outer.run(orThrow: refusal, work)
+  }
+}

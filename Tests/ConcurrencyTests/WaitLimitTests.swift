@@ -1,0 +1,33 @@
+import Concurrency
+import Testing
+
+@Suite struct WaitLimitTests {
+  private struct Full: Error {}
+
+  @Test func `one more than the limit is refused, and let in once there is room`() throws {
+    let limit = WaitLimit(1)
+    try limit.run(orThrow: Full()) { () throws(Full) -> Void in
+      #expect(throws: Full.self) { try limit.run(orThrow: Full()) { () throws(Full) -> Void in } }
+    }
+    #expect(try limit.run(orThrow: Full()) { () throws(Full) in 7 } == 7)
+  }
+
+  @Test func `work that fails leaves its place too`() throws {
+    let limit = WaitLimit(1)
+    for _ in 0..<3 {
+      #expect(throws: Full.self) {
+        try limit.run(orThrow: Full()) { () throws(Full) -> Void in throw Full() }
+      }
+    }
+    try limit.run(orThrow: Full()) { () throws(Full) -> Void in }
+  }
+
+  @Test func `a limit within another holds to both`() throws {
+    let outer = WaitLimit(1)
+    let inner = WaitLimit(2, within: outer)
+    try outer.run(orThrow: Full()) { () throws(Full) -> Void in
+      #expect(throws: Full.self) { try inner.run(orThrow: Full()) { () throws(Full) -> Void in } }
+    }
+    try inner.run(orThrow: Full()) { () throws(Full) -> Void in }
+  }
+}
