@@ -1,3 +1,4 @@
+import Concurrency
 public import Foundation
 public import HTTPClient
 
@@ -9,6 +10,7 @@ public struct GitHubClient: Sendable {
   private var http: HTTPClient
   private let tokens: InstallationTokenCache
   private let now: @Sendable () -> Date
+  private let lastRateLimit = Locked<RateLimitReading?>(nil)
 
   /// - Parameters:
   ///   - apiURL: without a slash at its end, such as `https://api.github.com`.
@@ -40,6 +42,9 @@ public struct GitHubClient: Sendable {
     client.http = http.limited(until: deadline)
     return client
   }
+
+  /// What the last answer to a request of the installation said, of whatever copy of this client; nil before the first.
+  public var rateLimit: RateLimitReading? { lastRateLimit.withLock { $0 } }
 
   // MARK: - Runners
 
@@ -192,9 +197,15 @@ public struct GitHubClient: Sendable {
   ) throws(GitHubError) -> HTTPResponse {
     let token = try tokens.current()
     let response = try send(method, url: url, body: body, etag: etag, bearer: token)
-    guard response.status == 401 else { return response }
+    guard response.status == 401 else { return remembering(response) }
     tokens.discard(token)
-    return try send(method, url: url, body: body, etag: etag, bearer: try tokens.current())
+    return remembering(
+      try send(method, url: url, body: body, etag: etag, bearer: try tokens.current()))
+  }
+
+  private func remembering(_ response: HTTPResponse) -> HTTPResponse {
+    if let reading = RateLimitReading(response) { lastRateLimit.withLock { $0 = reading } }
+    return response
   }
 
   private func sendAsApp(

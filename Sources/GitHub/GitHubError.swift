@@ -21,3 +21,16 @@ public enum GitHubError: Error, Sendable, Equatable {
   /// A success that we cannot read.
   case unreadableAnswer(String)
 }
+
+extension GitHubError {
+  /// Whether GitHub may have done what it was asked for all the same.
+  public var mayHaveActed: Bool {
+    switch self {
+    case .unavailable(_, let mayHaveActed): mayHaveActed
+    case .unreadableAnswer: true
+    case .rateLimited, .credentialsRejected, .permissionMissing, .installationSuspended, .notFound,
+      .nameTaken, .runnerBusy, .refused:
+      false
+    }
+  }
+}

@@ -38,8 +38,7 @@ extension ServiceError {
     case .nameTaken: self = .runnerNameConflict
     case .runnerBusy: self = .runnerBusy
     case .installationSuspended:
-      self = .githubError(
-        detail: "The organization has suspended this service's GitHub App; ask an administrator.")
+      self = .installationInactive(.suspended, retryAfter: 60)
     case .credentialsRejected, .permissionMissing, .notFound:
       self = .githubError(
         detail:

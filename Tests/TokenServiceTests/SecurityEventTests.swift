@@ -47,7 +47,7 @@ import Testing
     let last = Timestamp(world.clock.date).description
     #expect(
       response.text
-        == #"{"events":[{"count":2,"event_data":{"labels":["gpu"]},"event_type":"quota_exceeded","id":1,"issuer":"issuer","last_seen_at":"\#(last)","oidc_sub":"alice","request_id":"ab12","request_ip":"192.0.2.7","runner_name":"ci-1","severity":"low","timestamp":"\#(first)","user_identity":"alice@example.com"}],"total":1}"#
+        == #"{"events":[{"count":2,"event_data":{"labels":["gpu"]},"event_type":"quota_exceeded","id":1,"issuer":"issuer","last_seen_at":"\#(last)","oidc_sub":"alice","request_id":"ab12","request_ip":"192.0.2.7","runner_id":null,"runner_name":"ci-1","severity":"low","timestamp":"\#(first)","user_identity":"alice@example.com"}],"total":1}"#
     )
   }
 

@@ -166,6 +166,14 @@ final class World: Sendable {
       parameters: parameters)
   }
 
+  func provisionJIT(
+    _ body: String = #"{"runner_name":"ci-1","labels":["gpu"]}"#, as subject: String = "alice",
+    parameters: [(name: String, value: String)] = []
+  ) throws -> Response {
+    send(
+      "POST", "/api/v1/runners/jit", token: try token(subject), body: body, parameters: parameters)
+  }
+
   // MARK: - What is stored
 
   /// The audit log's file, a JSON object a line.
@@ -180,6 +188,13 @@ final class World: Sendable {
   func auditEvents() throws -> [String] {
     try auditLines().compactMap { $0["event_type"]?.string }
   }
+
+  func runner(id: String) throws -> Runners.Runner? {
+    try database.read { try $0.runners.runner(id: id) }
+  }
+
+  /// Whether the simulator has a runner of this name.
+  func isAtGitHub(_ name: String) -> Bool { simulator.state.withLock { $0.runners[name] != nil } }
 
   func liveRunner(_ name: String) throws -> Runners.Runner? {
     try database.read {
