@@ -13,9 +13,11 @@ public struct RateLimitReading: Sendable, Equatable {
 extension RateLimitReading {
   /// Reads the headers of an answer to a request of the installation; nil where they are not there or are of another limit.
   init?(_ response: HTTPResponse) {
-    guard let limit = response.header("x-ratelimit-limit").flatMap(Int.init),
-      let remaining = response.header("x-ratelimit-remaining").flatMap(Int.init),
-      let reset = response.header("x-ratelimit-reset").flatMap(Int32.init),
+    func number(_ name: String) -> Int? {
+      response.header("x-ratelimit-" + name).flatMap(UInt32.init).map(Int.init)
+    }
+    guard let limit = number("limit"), let remaining = number("remaining"),
+      let reset = number("reset"),
       response.header("x-ratelimit-resource") ?? "core" == "core"
     else { return nil }
     self.init(

@@ -26,7 +26,7 @@ extension Service {
         return .removed
       }
       guard (error as? GitHubError)?.mayHaveActed == true else { return .nothing }
-      switch try look(named: runner.name, for: [runner], context) {
+      switch try look(for: [runner], nameHeldBy: runner, context) {
       case .removed: return .removed
       // It has the name, so that GitHub cannot make another one of it.
       case .foreign: return .nothing
@@ -56,7 +56,7 @@ extension Service {
           named: runner.name, organization: settings.organization, since: since)
       }
       guard !attempts.isEmpty,
-        try removeLeftover(of: attempts, named: runner.name, context) != .foreign
+        try removeLeftover(of: attempts, nameHeldBy: runner, context) != .foreign
       else { throw error }
       return try mint(for: runner, wanted, context)
     }
@@ -70,7 +70,7 @@ extension Service {
   func clearLeftover(of runner: Runner, _ context: RequestContext) throws {
     guard runner.provisioning.createsRunner, runner.status == .pending else { return }
     if !runner.isIssued, runner.pendingUntil < Timestamp(now()) {
-      _ = try removeLeftover(of: [runner], named: runner.name, context)
+      _ = try removeLeftover(of: [runner], nameHeldBy: runner, context)
     } else if runner.isUnusable, let id = runner.githubRunnerID {
       try github.limited(until: context.deadline).deleteRunner(id: id)
       try recordRemoval(of: runner, githubRunnerID: id, context)
@@ -84,26 +84,34 @@ extension Service {
     case absent
   }
 
-  /// Looks for a runner of this name at GitHub and removes it if one of `attempts` left it behind.
+  /// Looks for a runner of the holder's name at GitHub and removes it if one of `attempts` left it behind.
+  ///
+  /// Another request may have ended the holder meanwhile and had a runner of the same name and labels made. While the
+  /// holder is there nobody can, so that what was found before it was seen to be there still is no such runner.
   private func look(
-    named name: RunnerName, for attempts: [Runner], _ context: RequestContext
+    for attempts: [Runner], nameHeldBy holder: Runner, _ context: RequestContext
   ) throws -> Look {
     let github = github.limited(until: context.deadline)
-    guard let found = try github.runner(name: name.description) else { return .absent }
+    guard let found = try github.runner(name: holder.name.description) else { return .absent }
     let labels = found.labels.map(\.name)
     let attempt = attempts.first {
       $0.leftBehind(labels: labels, isOnline: found.isOnline, os: found.os)
     }
-    guard let attempt else { return .foreign }
+    guard let attempt, try isReservation(holder.id) else { return .foreign }
     try github.deleteRunner(id: found.id)
     return .removed(githubRunnerID: found.id, of: attempt)
   }
 
+  private func isReservation(_ id: String) throws -> Bool {
+    let runner = try database.read { try $0.runners.runner(id: id) }
+    return runner?.status == .pending && runner?.isIssued == false
+  }
+
   /// The same, and records the removal.
   private func removeLeftover(
-    of attempts: [Runner], named name: RunnerName, _ context: RequestContext
+    of attempts: [Runner], nameHeldBy holder: Runner, _ context: RequestContext
   ) throws -> Look {
-    let outcome = try look(named: name, for: attempts, context)
+    let outcome = try look(for: attempts, nameHeldBy: holder, context)
     if case .removed(let id, let attempt) = outcome {
       try recordRemoval(of: attempt, githubRunnerID: id, context)
     }

@@ -147,6 +147,26 @@ import TokenService
     #expect(world.calls("/generate-jitconfig") == 3)
   }
 
+  @Test func `a look that is overtaken does not remove what another request had made since`() throws
+  {
+    try loseAnswer(502)
+    world.fail("?name=ci-1", .timedOut)
+    _ = try world.provisionJIT()
+    world.heal()
+    world.clock.advance(by: 11)
+    let bobs = Locked<Int?>(nil)
+    world.onCall("?name=ci-1") { [world] in
+      let status = try? world.provisionJIT(as: "bob").status
+      bobs.withLock { $0 = status }
+    }
+    #expect(try world.provisionJIT().problem == "409 RUNNER_NAME_CONFLICT")
+    #expect(bobs.withLock { $0 } == 201)
+    let runner = try #require(try world.liveRunner("ci-1"))
+    #expect(runner.owner.subject == "bob")
+    let atGitHub = world.simulator.state.withLock { $0.runners["ci-1"]?.id }
+    #expect(runner.githubRunnerID == atGitHub.map(Int64.init))
+  }
+
   @Test func `somebody else's runner of the name stays, whatever was tried before`() throws {
     makeForeign("ci-1", labels: ["self-hosted", "gpu"])
     for _ in 0..<3 {

@@ -119,4 +119,21 @@ import Testing
     #expect(try world.liveRunner("ci-1")?.runnerGroupID == 1)
     #expect(world.calls("/runner-groups") == 0)
   }
+
+  @Test func `where the service has another default group than GitHub, config.sh is told so`()
+    throws
+  {
+    let world = try World(defaultRunnerGroupID: 7)
+    #expect(try world.provision().problem == "502 GITHUB_ERROR")
+    try world.control("POST", "/runner-groups", #"{"id":7,"name":"Machines"}"#)
+    world.clock.advance(by: 60)
+    let command = try #require(
+      try world.provision().object["configuration_command"]?.string)
+    #expect(command.contains(" --runnergroup 'Machines'"))
+    let looks = world.calls("/runner-groups")
+    world.clock.advance(by: 60)
+    #expect(try world.provisionJIT(#"{"runner_name":"ci-2"}"#).status == 201)
+    #expect(world.calls("/runner-groups") == looks)
+    #expect(world.simulator.state.withLock { $0.runners["ci-2"]?.groupID } == 7)
+  }
 }

@@ -38,7 +38,7 @@ final class World: Sendable {
     adminIdentities: [String] = [], identityClaim: String = "email",
     hasSingleUseTokens: Bool = false, defaultMaximumRunners: Int? = nil,
     hasClaimPolicies: Bool = false, otherProviders: [Provider] = [],
-    elsewhere: HTTPClient? = nil, workerThreads: Int = 4
+    elsewhere: HTTPClient? = nil, workerThreads: Int = 4, defaultRunnerGroupID: Int64 = 1
   ) throws {
     let keys = try Self.keys.get()
     let clock = clock
@@ -62,7 +62,7 @@ final class World: Sendable {
       adminRule: .init(
         identities: adminIdentities, claim: "groups", claimValues: ["runner-admins"]),
       defaultLabelPolicy: defaultPolicy, defaultMaximumRunners: defaultMaximumRunners,
-      hasClaimPolicies: hasClaimPolicies, defaultRunnerGroupID: 1,
+      hasClaimPolicies: hasClaimPolicies, defaultRunnerGroupID: defaultRunnerGroupID,
       databasePath: directory.file("service.db"), auditLogPath: directory.file("audit.jsonl"),
       workerThreads: workerThreads, logLevel: .error)
     try Storage.Database.migrate(path: settings.databasePath, now: Timestamp(clock.date))
