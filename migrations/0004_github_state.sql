@@ -45,6 +45,11 @@ CREATE INDEX runners_to_remove ON runners (organization, removal_requested_at)
   WHERE status <> 'deleted' AND removal_reason IS NOT NULL;
 CREATE INDEX runners_pending ON runners (organization, pending_until) WHERE status = 'pending';
 
+-- JIT runners that GitHub may have made for a request that came to nothing here.
+CREATE INDEX runners_unaccounted ON runners (organization, name COLLATE NOCASE, created_at)
+  WHERE provisioning = 'jit' AND credential_sha256 IS NULL
+    AND deletion_reason = 'reservation_expired';
+
 -- Deliveries of webhooks that were about something of ours and have been acted on. GitHub repeats one under the same id.
 CREATE TABLE webhook_deliveries (
   id TEXT NOT NULL PRIMARY KEY,

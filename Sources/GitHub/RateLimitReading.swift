@@ -12,7 +12,7 @@ public struct RateLimitReading: Sendable, Equatable {
 
   /// nil for an answer that says nothing of the limit that REST calls count against, and for numbers that cannot be true.
   init?(_ response: HTTPResponse, now: Date) {
-    guard response.header("x-ratelimit-resource") == "core",
+    guard response.header("x-ratelimit-resource") ?? "core" == "core",
       let limit = response.header("x-ratelimit-limit").flatMap(Int.init),
       let remaining = response.header("x-ratelimit-remaining").flatMap(Int.init),
       let reset = response.header("x-ratelimit-reset").flatMap(Int64.init),

@@ -8,10 +8,12 @@ public struct ApprovalRequest: Sendable, Equatable {
   public let ephemeral: Bool
   public let disableUpdate: Bool
   public let kind: Provisioning
+  /// Of a JIT runner, which always has one; nil for any other.
+  public let workFolder: WorkFolder?
 
   public init(
     name: ProvisionRequest.Name, labels: [Label], runnerGroupID: Int64, ephemeral: Bool,
-    disableUpdate: Bool, kind: Provisioning
+    disableUpdate: Bool, kind: Provisioning, workFolder: WorkFolder? = nil
   ) {
     self.name = name
     self.labels = Set(labels.map { $0.description.lowercased() }).sorted().compactMap(Label.init)
@@ -20,13 +22,14 @@ public struct ApprovalRequest: Sendable, Equatable {
     self.ephemeral = ephemeral || kind == .jit
     self.disableUpdate = disableUpdate
     self.kind = kind
+    self.workFolder = kind == .jit ? workFolder ?? .standard : nil
   }
 
   public init(_ request: ProvisionRequest, kind: Provisioning, defaultRunnerGroupID: Int64) {
     self.init(
       name: request.name, labels: request.labels,
       runnerGroupID: request.runnerGroupID ?? defaultRunnerGroupID, ephemeral: request.ephemeral,
-      disableUpdate: request.disableUpdate, kind: kind)
+      disableUpdate: request.disableUpdate, kind: kind, workFolder: request.workFolder)
   }
 }
 
@@ -133,7 +136,7 @@ extension Approval {
   public enum Objection: Sendable, Equatable, CaseIterable {
     // What was approved is another request.
     case otherPrincipal, otherName, otherLabels, otherRunnerGroup, otherKind, otherEphemeral
-    case otherDisableUpdate
+    case otherDisableUpdate, otherWorkFolder
     // It cannot be used, whatever for.
     case pending, denied, expired, used
   }
@@ -150,6 +153,8 @@ extension Approval {
       request.kind == requested.kind ? nil : .otherKind,
       request.ephemeral == requested.ephemeral ? nil : .otherEphemeral,
       request.disableUpdate == requested.disableUpdate ? nil : .otherDisableUpdate,
+      request.workFolder == requested.workFolder || request.kind != requested.kind
+        ? nil : .otherWorkFolder,
     ]
     let standing: Objection? =
       switch status(at: now) {

@@ -28,7 +28,7 @@ public struct AuditEvent: Sendable, Equatable {
     case sync
     /// A runner was compared with what was granted.
     case labelVerification = "label_verification"
-    /// A runner was removed because it was not connected for long.
+    /// A runner was removed at GitHub because it was not connected for long, or because a failed attempt had left it there.
     case cleanup
     /// GitHub told of something that changed what is known here.
     case webhook

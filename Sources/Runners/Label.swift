@@ -6,6 +6,10 @@ public struct Label: Sendable, Hashable, CustomStringConvertible {
 
   public let description: String
 
+  init(unchecked text: String) {
+    description = text
+  }
+
   /// nil for text that is no label.
   public init?(_ text: String) {
     guard (1...Self.maximumLength).contains(text.utf8.count), NameCharacters.areAllowed(text) else {

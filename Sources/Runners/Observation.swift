@@ -8,16 +8,22 @@ public enum Observation: Sendable, Equatable {
 extension Runner {
   /// The runner after a look at GitHub: a pure decision, so that a refresh, a sync and a webhook agree.
   ///
-  /// A runner that never showed up stays pending for as long as somebody may still register it.
+  /// A runner that never showed up stays pending for as long as somebody may still register it. GitHub has a JIT runner
+  /// from the moment that it was asked for one, so that such a runner is not there because GitHub shows it, but once it has
+  /// connected: until then it is pending, and offline when its hour is over.
   public func observed(_ observation: Observation, at now: Timestamp) -> Runner {
     guard status != .deleted else { return self }
     var next = self
     switch observation {
     case .present(let githubRunnerID, let isOnline, let isBusy):
       next.githubRunnerID = githubRunnerID
-      next.status = isOnline ? .active : .offline
       next.busy = isBusy
-      next.registeredAt = registeredAt ?? now
+      if provisioning == .jit, registeredAt == nil, !isOnline, !isBusy {
+        next.status = pendingUntil < now ? .offline : .pending
+      } else {
+        next.status = isOnline ? .active : .offline
+        next.registeredAt = registeredAt ?? now
+      }
     case .absent where githubRunnerID != nil:
       next.delete(for: .goneAtGitHub, at: now)
     case .absent where pendingUntil < now:

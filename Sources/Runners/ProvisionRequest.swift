@@ -12,18 +12,22 @@ public struct ProvisionRequest: Sendable, Equatable {
   public var runnerGroupID: Int64?
   public var ephemeral: Bool
   public var disableUpdate: Bool
+  /// Of a JIT runner; nil asks for the standard one.
+  public var workFolder: WorkFolder?
   /// The approval that it is made on; not part of what is asked for.
   public var approvalID: String?
 
   public init(
     name: Name, labels: [Label] = [], runnerGroupID: Int64? = nil, ephemeral: Bool = true,
-    disableUpdate: Bool = false, approvalID: String? = nil
+    disableUpdate: Bool = false, workFolder: WorkFolder? = nil,
+    approvalID: String? = nil
   ) {
     self.name = name
     self.labels = labels
     self.runnerGroupID = runnerGroupID
     self.ephemeral = ephemeral
     self.disableUpdate = disableUpdate
+    self.workFolder = workFolder
     self.approvalID = approvalID
   }
 }

@@ -18,6 +18,8 @@ public enum ServiceError: Error, Sendable, Equatable {
   case invalidToken(description: String)
   case labelPolicyViolation(labels: [String])
   case runnerGroupNotAllowed(Int64)
+  /// GitHub keeps the group for its own runners.
+  case runnerGroupReserved(Int64)
   /// The policy allows only JIT runners, or only ephemeral ones: what to ask for instead.
   case runnerKindNotAllowed(instead: String)
   case quotaExceeded(limit: Int, current: Int)
@@ -46,12 +48,16 @@ public enum ServiceError: Error, Sendable, Equatable {
   case runnerNotFound
   case runnerNameConflict
   case runnerBusy
+  /// GitHub is being asked for it.
+  case runnerBeingProvisioned(retryAfter: Int)
 
   // Those we depend on. Seconds until another try makes sense.
   case githubError(detail: String)
   case githubUnavailable(retryAfter: Int)
   /// So many callers wait for GitHub that no more may.
   case githubBusy(retryAfter: Int)
+  /// The organization has suspended or removed our App's installation.
+  case installationInactive(Installation.State, retryAfter: Int)
   case githubRateLimited(retryAfter: Int)
   case identityProviderUnavailable(retryAfter: Int)
   /// So many callers wait for the identity provider's keys that no more may.

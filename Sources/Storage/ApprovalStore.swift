@@ -135,6 +135,8 @@ private struct StoredApprovalRequest: Codable {
   let ephemeral: Bool
   let disableUpdate: Bool
   let kind: String
+  /// Only with a JIT runner.
+  var workFolder: String?
 
   private enum CodingKeys: String, CodingKey {
     case labels, ephemeral
@@ -143,6 +145,7 @@ private struct StoredApprovalRequest: Codable {
     case runnerGroupID = "runner_group_id"
     case disableUpdate = "disable_update"
     case kind = "provisioning"
+    case workFolder = "work_folder"
   }
 
   init(_ request: ApprovalRequest) {
@@ -155,6 +158,7 @@ private struct StoredApprovalRequest: Codable {
     ephemeral = request.ephemeral
     disableUpdate = request.disableUpdate
     kind = request.kind.rawValue
+    workFolder = request.workFolder?.description
   }
 
   func json() throws -> String {
@@ -169,12 +173,13 @@ private struct StoredApprovalRequest: Codable {
     let name =
       self.name.flatMap(RunnerName.init).map(ProvisionRequest.Name.exactly)
       ?? prefix.flatMap(RunnerNamePrefix.init).map(ProvisionRequest.Name.generated)
-    guard let name, let kind = Provisioning(rawValue: kind), read.count == labels.count else {
-      return nil
-    }
+    let workFolder = self.workFolder.flatMap(WorkFolder.init)
+    guard let name, let kind = Provisioning(rawValue: kind), read.count == labels.count,
+      (workFolder == nil) == (self.workFolder == nil)
+    else { return nil }
     return ApprovalRequest(
       name: name, labels: read, runnerGroupID: runnerGroupID, ephemeral: ephemeral,
-      disableUpdate: disableUpdate, kind: kind)
+      disableUpdate: disableUpdate, kind: kind, workFolder: workFolder)
   }
 }
 

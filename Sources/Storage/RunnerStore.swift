@@ -85,14 +85,15 @@ public struct RunnerStore {
     return (condition, arguments)
   }
 
-  /// How many of an owner's runners count: live ones, and reservations that have not run out.
+  /// How many of an owner's runners count: reservations that have not run out, and whatever was issued. What was issued may
+  /// have been used however long ago it expired, so that it counts until a look at GitHub has shown that it was not.
   public func countLive(of owner: Principal, organization: String, now: Timestamp) throws -> Int {
     try Int.fetchOne(
       database,
       sql: """
         SELECT count(*) FROM runners
         WHERE organization = ? AND issuer = ? AND subject = ? AND status <> 'deleted'
-          AND NOT (status = 'pending' AND pending_until < ?)
+          AND NOT (status = 'pending' AND credential_sha256 IS NULL AND pending_until < ?)
         """,
       arguments: [organization, owner.issuer, owner.subject, now.description]) ?? 0
   }
@@ -106,9 +107,37 @@ public struct RunnerStore {
       sql: """
         SELECT count(*) FROM runners
         WHERE organization = ? AND provisioned_by = ? AND status <> 'deleted'
-          AND NOT (status = 'pending' AND pending_until < ?)
+          AND NOT (status = 'pending' AND credential_sha256 IS NULL AND pending_until < ?)
         """,
       arguments: [organization, identity, now.description]) ?? 0
+  }
+
+  /// An owner's runners that were never seen at GitHub and whose token or JIT config has expired, oldest first: those of
+  /// which a look at GitHub may show that they do not count any more.
+  public func unseen(
+    of owner: Principal, organization: String, now: Timestamp, limit: Int
+  ) throws -> [Runner] {
+    try fetch(
+      """
+      WHERE organization = ? AND issuer = ? AND subject = ? AND status = 'pending'
+        AND credential_sha256 IS NOT NULL AND pending_until < ?
+      ORDER BY created_at, id LIMIT ?
+      """,
+      [organization, owner.issuer, owner.subject, now.description, limit])
+  }
+
+  /// JIT runners of this name, whoever asked for them, whose provisioning ended without anybody knowing whether GitHub had
+  /// made them; newest first.
+  public func unaccounted(
+    named name: RunnerName, organization: String, since: Timestamp
+  ) throws -> [Runner] {
+    try fetch(
+      """
+      WHERE organization = ? AND name = ? COLLATE NOCASE AND provisioning = 'jit'
+        AND credential_sha256 IS NULL AND deletion_reason = 'reservation_expired' AND created_at > ?
+      ORDER BY created_at DESC
+      """,
+      [organization, name.description, since.description])
   }
 
   public func insert(_ runner: Runner) throws {
@@ -133,19 +162,33 @@ public struct RunnerStore {
   }
 
   /// Notes that something was issued for a reservation. Returns false if the reservation is gone, has been used or has
-  /// run out, so that its place may be another's: then nothing may leave.
+  /// run out, so that its place may be another's: then nothing may leave. `githubRunnerID`: where GitHub has made the runner
+  /// already.
   public func issue(
-    id: String, credentialSHA256: String, expiresAt: Timestamp, now: Timestamp
+    id: String, credentialSHA256: String, expiresAt: Timestamp, githubRunnerID: Int64? = nil,
+    now: Timestamp
   ) throws -> Bool {
     try database.execute(
       sql: """
-        UPDATE runners SET credential_sha256 = ?, pending_until = ?, updated_at = ?
+        UPDATE runners SET
+          credential_sha256 = ?, pending_until = ?, github_runner_id = ?, updated_at = ?
         WHERE id = ? AND status = 'pending' AND credential_sha256 IS NULL AND pending_until >= ?
         """,
       arguments: [
-        credentialSHA256, expiresAt.description, now.description, id, now.description,
+        credentialSHA256, expiresAt.description, githubRunnerID, now.description, id,
+        now.description,
       ])
     return database.changesCount == 1
+  }
+
+  /// Moves the deadline of a reservation that nobody works on any more: from then on it may be looked into and ended.
+  public func abandon(id: String, until deadline: Timestamp) throws {
+    try database.execute(
+      sql: """
+        UPDATE runners SET pending_until = ?
+        WHERE id = ? AND status = 'pending' AND credential_sha256 IS NULL
+        """,
+      arguments: [deadline.description, id])
   }
 
   /// Writes what changes in a runner's life. A row that has been deleted meanwhile stays as it is.

@@ -3,34 +3,53 @@ import Foundation
 
 /// The media types that a caller accepts (RFC 9110 section 12.5.1).
 struct Accept {
-  private struct Range {
-    let type: String
-    /// 0 to 1; 0 is a refusal.
-    let quality: Double
-    let position: Int
+  /// The forms in which what was handed out can be given.
+  enum Form {
+    case json
+    /// The bare secret.
+    case plainText
+    /// A script to run in the runner's directory.
+    case shellScript
+
+    fileprivate init?(mediaType: String) {
+      switch mediaType {
+      case "application/json", "application/*", "*/*": self = .json
+      case "text/plain": self = .plainText
+      case "text/x-shellscript": self = .shellScript
+      default: return nil
+      }
+    }
   }
 
+  private struct Range {
+    let form: Form
+    /// 0 to 1; 0 is a refusal.
+    let quality: Double
+  }
+
+  /// In the header's order, of each form the first.
   private let ranges: [Range]
 
   init(_ header: String) {
-    ranges = header.lowercased().split(separator: ",").enumerated().map { position, range in
+    var ranges: [Range] = []
+    for range in header.lowercased().split(separator: ",") {
       let parts = range.split(separator: ";").map { $0.trimmingCharacters(in: .whitespaces) }
       let quality = parts.dropFirst().first { $0.hasPrefix("q=") }.flatMap {
         Double($0.dropFirst(2))
       }
-      return Range(type: parts.first ?? "", quality: quality ?? 1, position: position)
+      guard let form = parts.first.flatMap(Form.init), !ranges.contains(where: { $0.form == form })
+      else { continue }
+      ranges.append(Range(form: form, quality: quality ?? 1))
     }
+    self.ranges = ranges
   }
 
-  /// Whether plain text is wanted rather than JSON. Where neither is named, or the header is absent, the answer is JSON.
-  var prefersPlainText: Bool {
-    guard let plain = ranges.first(where: { $0.type == "text/plain" }), plain.quality > 0 else {
-      return false
-    }
-    let json = ranges.first { ["application/json", "application/*", "*/*"].contains($0.type) }
-    guard let json, json.quality > 0 else { return true }
-    return plain.quality > json.quality
-      || plain.quality == json.quality && plain.position < json.position
+  /// What is wanted most, and of equals what is named first. Where nothing that there is is named, or the header is
+  /// absent, the answer is JSON.
+  var form: Form {
+    let accepted = ranges.filter { $0.quality > 0 }
+    guard let highest = accepted.map(\.quality).max() else { return .json }
+    return accepted.first { $0.quality == highest }?.form ?? .json
   }
 }
 

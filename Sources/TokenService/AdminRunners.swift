@@ -15,11 +15,12 @@ extension Service {
 
   /// DELETE /api/v1/admin/runners/{id}: as its owner would, and the record says whose it was.
   func deleteAnyRunner(
-    _ id: String, _ admin: Administrator, _ context: RequestContext
+    _ id: String, _ query: Query, _ admin: Administrator, _ context: RequestContext
   ) throws -> Response {
+    let isForced = try isForced(query)
     let runner = try anyRunner(id)
     return try deprovision(
-      runner, context,
+      runner, isForced: isForced, context,
       data: [
         "owner_identity": .text(runner.owner.identity), "owner_issuer": .text(runner.owner.issuer),
         "owner_sub": .text(runner.owner.subject),

@@ -41,6 +41,7 @@ public struct ApprovalRepresentation: Encodable {
     case prefix = "runner_name_prefix"
     case runnerGroupID = "runner_group_id"
     case disableUpdate = "disable_update"
+    case workFolder = "work_folder"
   }
 
   /// Members without a value are there, as null, so that a reader sees what an approval can have.
@@ -76,6 +77,7 @@ public struct ApprovalRepresentation: Encodable {
     try container.encode(request.ephemeral, forKey: .ephemeral)
     try container.encode(request.disableUpdate, forKey: .disableUpdate)
     try container.encode(request.kind.rawValue, forKey: .provisioning)
+    try container.encodeIfPresent(request.workFolder?.description, forKey: .workFolder)
   }
 }
 
@@ -115,6 +117,7 @@ extension Approval {
       "provisioning": .text(requested.kind.rawValue),
       "expires_at": .text(expiresAt.description),
     ]
+    data["work_folder"] = requested.workFolder.map { .text($0.description) }
     data["policy_revision"] = policyRevision.map { .number($0) }
     return data
   }

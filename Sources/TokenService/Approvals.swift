@@ -44,36 +44,38 @@ extension Service {
   func redeemApproval(
     _ id: String, for request: ApprovalRequest, runnerID: String, by caller: Principal,
     _ transaction: Transaction, _ context: RequestContext
-  ) throws -> Result<Approval, ServiceError> {
+  ) throws -> Result<Void, ServiceError> {
+    var objection = try objection(to: id, for: request, by: caller, transaction)
+    if objection == nil, try !transaction.approvals.markUsed(id: id, runnerID: runnerID) {
+      objection = .objections([.used])
+    }
+    guard let objection else { return .success(()) }
+    try recordMisuse(of: id, objection, request, transaction, context)
+    return .failure(objection.error)
+  }
+
+  /// Why the approval of this id is not honoured now; nil if it is.
+  func objection(
+    to id: String, for request: ApprovalRequest, by caller: Principal, _ transaction: Transaction
+  ) throws -> ApprovalObjection? {
     let found = try transaction.approvals.approval(id: id, organization: settings.organization)
-    guard let approval = found, approval.owner == caller else {
-      try recordMisuse(of: id, "is not the caller's", request, transaction, context)
-      return .failure(.approvalNotFound)
-    }
+    guard let approval = found, approval.owner == caller else { return .notTheirs }
     let objections = approval.objections(to: request, by: caller, at: transaction.now)
-    guard objections.isEmpty,
-      try transaction.approvals.markUsed(id: id, runnerID: runnerID)
-    else {
-      let detail = objections.map(\.sentence).joined(separator: " ")
-      // Who asks too early has misread an answer, and nothing worse.
-      if objections != [.pending] {
-        try recordMisuse(of: id, detail, request, transaction, context)
-      }
-      return .failure(.approvalNotValid(detail: detail))
-    }
-    return .success(approval)
+    return objections.isEmpty ? nil : .objections(objections)
   }
 
   /// `id` is what the caller sent.
-  private func recordMisuse(
-    of id: String, _ detail: String, _ request: ApprovalRequest, _ transaction: Transaction,
-    _ context: RequestContext
+  func recordMisuse(
+    of id: String, _ objection: ApprovalObjection, _ request: ApprovalRequest,
+    _ transaction: Transaction, _ context: RequestContext
   ) throws {
+    // Who asks too early has misread an answer, and nothing worse.
+    guard objection != .objections([.pending]) else { return }
     try transaction.securityEvents.record(
       SecurityEvent(
         .approvalDenied, actor: context.actor,
         data: [
-          "approval_id": .text(id.prefix(scalars: 64)), "detail": .text(detail),
+          "approval_id": .text(id.prefix(scalars: 64)), "detail": .text(objection.detail),
           "labels": .texts(request.labels.map(\.description)),
         ]))
   }
@@ -81,25 +83,6 @@ extension Service {
   /// 202: nobody was asked for a runner yet.
   func answer(_ approval: Approval) throws(ServiceError) -> Response {
     try JSONBody.response(status: 202, PendingApproval(approval, at: Timestamp(now())))
-  }
-}
-
-extension Approval.Objection {
-  /// For the caller.
-  fileprivate var sentence: String {
-    switch self {
-    case .otherPrincipal: "The approval is somebody else's."
-    case .otherName: "The approval is for another runner name."
-    case .otherLabels: "The approval is for other labels."
-    case .otherRunnerGroup: "The approval is for another runner group."
-    case .otherKind: "The approval is for another kind of runner."
-    case .otherEphemeral: "The approval is for another value of ephemeral."
-    case .otherDisableUpdate: "The approval is for another value of disable_update."
-    case .pending: "No administrator has decided on the approval yet."
-    case .denied: "The approval was denied."
-    case .expired: "The approval has expired; leave approval_id out to ask for a new one."
-    case .used: "The approval has been used; leave approval_id out to ask for a new one."
-    }
   }
 }
 

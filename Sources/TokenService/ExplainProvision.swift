@@ -3,18 +3,18 @@ import Runners
 import Storage
 
 extension Service {
-  /// POST /api/v1/runners/provision?dry_run=true: what would be decided, and why. Reserves nothing and asks nobody.
+  /// POST /api/v1/runners/provision?dry_run=true, and the same for `jit`: what would be decided, and why. Reserves nothing and asks nobody.
   func explainProvision(
-    _ request: Request, _ caller: Principal, _ context: RequestContext
+    _ request: Request, _ kind: Provisioning, _ caller: Principal, _ context: RequestContext
   ) throws -> Response {
-    let wanted = try ProvisionRequest(parsing: try JSONBody.object(of: request))
+    let wanted = try ProvisionRequest(parsing: try JSONBody.object(of: request), for: kind)
     let (stored, current) = try database.read { transaction in
       let current = try transaction.runners.countLive(
         of: caller, organization: settings.organization, now: transaction.now)
       return (try transaction.labelPolicies.policy(of: caller.identity), current)
     }
     let decision = try decide(
-      wanted, .registrationToken, stored: stored, claimed: context.claimedPolicy,
+      wanted, kind, stored: stored, claimed: context.claimedPolicy,
       liveRunners: current)
     return try JSONBody.response(Explanation(decision, identity: caller.identity, used: current))
   }
@@ -22,22 +22,24 @@ extension Service {
   /// The same for another, with `as` beside. A policy in that caller's token is not known then, and the runners of everybody
   /// who bears the identity are counted.
   func explainProvision(
-    _ request: Request, of identity: String, _: Administrator, _ context: RequestContext
+    _ request: Request, _ kind: Provisioning, of identity: String, _: Administrator,
+    _ context: RequestContext
   ) throws -> Response {
-    let wanted = try ProvisionRequest(parsing: try JSONBody.object(of: request))
+    let wanted = try ProvisionRequest(parsing: try JSONBody.object(of: request), for: kind)
     let (stored, current) = try database.read { transaction in
       let current = try transaction.runners.countLive(
         ofIdentity: identity, organization: settings.organization, now: transaction.now)
       return (try transaction.labelPolicies.policy(of: identity), current)
     }
     let decision = try decide(
-      wanted, .registrationToken, stored: stored, claimed: nil, liveRunners: current)
+      wanted, kind, stored: stored, claimed: nil, liveRunners: current)
     try audited { _, record in
       try record(
         AuditEvent(
           .policyExplained, actor: context.actor, runnerName: wanted.name.text,
           data: [
-            "as": .text(identity), "labels": .texts(wanted.labels.map(\.description)),
+            "as": .text(identity), "provisioning": .text(kind.rawValue),
+            "labels": .texts(wanted.labels.map(\.description)),
             "allowed": .flag(decision.verdict.isAllowed),
           ]))
     }

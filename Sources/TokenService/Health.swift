@@ -10,6 +10,7 @@ extension Service {
       "health": "/health",
       "readiness": "/health/ready",
       "provision": "/api/v1/runners/provision",
+      "jit": "/api/v1/runners/jit",
       "runners": "/api/v1/runners",
       "caller": "/api/v1/auth/me",
     ]

@@ -63,6 +63,11 @@ struct Problem {
           403, "RUNNER_GROUP_NOT_ALLOWED",
           "Your policy does not include the runner group \(id); leave runner_group_id out for the default group."
         )
+      case .runnerGroupReserved(let id):
+        Problem(
+          403, "RUNNER_GROUP_NOT_ALLOWED",
+          "GitHub lets nobody add a runner to the runner group \(id); leave runner_group_id out for the default group."
+        )
       case .runnerKindNotAllowed(let instead):
         Problem(403, "LABEL_POLICY_VIOLATION", "Your policy allows only other runners: \(instead).")
       case .quotaExceeded(let limit, let current):
@@ -114,7 +119,13 @@ struct Problem {
           "Choose another runner_name, or send runner_name_prefix to have one made up.")
       case .runnerBusy:
         Problem(
-          409, "RUNNER_BUSY", "The runner is running a job; delete it once the job has ended.")
+          409, "RUNNER_BUSY",
+          "The runner is running a job; delete it once the job has ended, or send force=true to have it removed as soon as GitHub lets it go."
+        )
+      case .runnerBeingProvisioned(let seconds):
+        Problem(
+          409, "RUNNER_BUSY", "GitHub is being asked for this runner; try again in a minute.",
+          retryAfter: seconds)
       case .githubError(let detail):
         Problem(502, "GITHUB_ERROR", detail)
       case .githubUnavailable(let seconds):
@@ -124,6 +135,11 @@ struct Problem {
       case .githubBusy(let seconds):
         Problem(
           503, "GITHUB_UNAVAILABLE", "Many callers wait for GitHub; try again in a second.",
+          retryAfter: seconds)
+      case .installationInactive(let state, let seconds):
+        Problem(
+          503, "GITHUB_UNAVAILABLE",
+          "The organization has \(state == .deleted ? "removed" : "suspended") this service's GitHub App; ask an administrator.",
           retryAfter: seconds)
       case .githubRateLimited(let seconds):
         Problem(

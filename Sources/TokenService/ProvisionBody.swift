@@ -2,20 +2,24 @@ import Runners
 import StrictJSON
 
 extension ProvisionRequest {
-  /// Reads the body of a provision request. Throws `validation` with every fault at once.
-  init(parsing body: JSONObject) throws(ServiceError) {
+  /// Reads the body of a provision request. Its labels are those to be granted. Throws `validation` with every fault at
+  /// once.
+  init(parsing body: JSONObject, for kind: Provisioning) throws(ServiceError) {
     var reader = MemberReader(body)
     let name = reader.name()
-    let labels = reader.labels()
+    let labels = reader.labels(for: kind)
     let runnerGroupID = reader.runnerGroupID()
     let ephemeral = reader.flag("ephemeral") ?? true
     let disableUpdate = reader.flag("disable_update") ?? false
+    let workFolder = kind == .jit ? reader.workFolder() : nil
+    if kind == .jit { reader.refuseWhatJITCannot(ephemeral: ephemeral, disableUpdate) }
     let approvalID = reader.approvalID()
     reader.refuseOthers()
     guard let name, reader.errors.isEmpty else { throw .validation(reader.errors) }
     self.init(
-      name: name, labels: Label.withoutDuplicates(labels), runnerGroupID: runnerGroupID,
-      ephemeral: ephemeral, disableUpdate: disableUpdate, approvalID: approvalID)
+      name: name, labels: labels, runnerGroupID: runnerGroupID,
+      ephemeral: ephemeral, disableUpdate: disableUpdate, workFolder: workFolder,
+      approvalID: approvalID)
   }
 }
 
@@ -55,7 +59,15 @@ extension MemberReader {
       "must be the approval_id of an answer")
   }
 
-  fileprivate mutating func labels() -> [Label] {
+  fileprivate mutating func labels(for kind: Provisioning) -> [Label] {
+    let granted = kind.granted(Label.withoutDuplicates(labels()))
+    if granted.count > Label.maximumCount {
+      fail("labels", "must have at most \(Label.maximumCount) elements, self-hosted among them")
+    }
+    return granted
+  }
+
+  private mutating func labels() -> [Label] {
     elements("labels", atMost: Label.maximumCount) { text throws(Fault) in
       guard let label = Label(text) else {
         throw Fault(
@@ -63,6 +75,29 @@ extension MemberReader {
         )
       }
       return label
+    }
+  }
+
+  fileprivate mutating func workFolder() -> WorkFolder? {
+    guard let value = member("work_folder") else { return .standard }
+    guard let folder = value.string.flatMap(WorkFolder.init) else {
+      fail(
+        "work_folder",
+        "must be a relative path of 1 to \(WorkFolder.maximumLength) of A-Z a-z 0-9 . _ - /, not beginning with -, and without .."
+      )
+      return nil
+    }
+    return folder
+  }
+
+  /// GitHub would not do it, and whoever asks must not believe that it did.
+  fileprivate mutating func refuseWhatJITCannot(ephemeral: Bool, _ disableUpdate: Bool) {
+    if !ephemeral {
+      fail("ephemeral", "must be true, or left out: a JIT runner is always ephemeral")
+    }
+    if disableUpdate {
+      fail(
+        "disable_update", "must be false, or left out: GitHub takes no such wish for JIT runners")
     }
   }
 

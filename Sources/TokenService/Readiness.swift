@@ -28,19 +28,40 @@ final class Readiness: Sendable {
   struct Report: Sendable, Encodable {
     var status: String { isReady ? "ready" : "not_ready" }
     let checks: [String: Outcome]
+    /// nil until GitHub has shown one.
+    var rateLimit: RateLimitBudget?
     let timestamp: Timestamp
 
     var isReady: Bool { checks.values.allSatisfy { $0.isReady } }
 
     private enum CodingKeys: String, CodingKey {
       case status, checks, timestamp
+      case rateLimit = "github_rate_limit"
     }
 
     func encode(to encoder: any Encoder) throws {
       var container = encoder.container(keyedBy: CodingKeys.self)
       try container.encode(status, forKey: .status)
       try container.encode(checks, forKey: .checks)
+      try container.encodeIfPresent(rateLimit.map(RateLimit.init), forKey: .rateLimit)
       try container.encode(timestamp, forKey: .timestamp)
+    }
+  }
+
+  private struct RateLimit: Encodable {
+    let limit: Int
+    let remaining: Int
+    let resetAt: Timestamp
+
+    enum CodingKeys: String, CodingKey {
+      case limit, remaining
+      case resetAt = "reset_at"
+    }
+
+    init(_ budget: RateLimitBudget) {
+      limit = budget.limit
+      remaining = budget.remaining
+      resetAt = budget.resetAt
     }
   }
 
@@ -52,6 +73,7 @@ final class Readiness: Sendable {
   private static let lifetime: Duration = .seconds(5)
 
   private let checks: [Check]
+  private let installation: @Sendable () throws -> Installation
   private let tokenValidator: TokenValidator?
   private let logger: Logger
   private let state = Locked(State())
@@ -65,7 +87,7 @@ final class Readiness: Sendable {
 
   init(
     database: Database, auditFile: AuditFile, tokenValidator: TokenValidator?,
-    github: GitHubClient, logger: Logger
+    github: GitHubClient, installationID: Int64, logger: Logger
   ) {
     checks = [
       Check(name: "database") { try database.checkWritable() },
@@ -73,6 +95,9 @@ final class Readiness: Sendable {
       Check(name: "audit_file") { try auditFile.checkWritable() },
       Check(name: "github_credentials") { try github.checkCredentials() },
     ]
+    installation = {
+      try database.read { try $0.installations.installation(id: installationID) }
+    }
     self.tokenValidator = tokenValidator
     self.logger = logger
   }
@@ -110,8 +135,30 @@ final class Readiness: Sendable {
       }
     }
     outcomes.merge(keyOutcomes(&causes)) { $1 }
+    let budget = installationOutcomes(&outcomes, &causes, now: now)
     log(outcomes, causes)
-    return Report(checks: outcomes, timestamp: now)
+    return Report(checks: outcomes, rateLimit: budget, timestamp: now)
+  }
+
+  /// What all processes know of the installation, by which requests are refused. Where it cannot be read the service
+  /// is not ready.
+  private func installationOutcomes(
+    _ outcomes: inout [String: Outcome], _ causes: inout [String: String], now: Timestamp
+  ) -> RateLimitBudget? {
+    do {
+      let installation = try installation()
+      let isActive = installation.state == .active
+      outcomes["github_installation"] = isActive ? .ok : .failed
+      if !isActive { causes["github_installation"] = "it is \(installation.state.rawValue)" }
+      let isOpen = installation.budget?.allows(.provisioning, at: now) ?? true
+      outcomes["github_rate_limit"] = isOpen ? .ok : .degraded
+      if !isOpen { causes["github_rate_limit"] = "what is left of it is kept for removals" }
+      return installation.budget
+    } catch {
+      outcomes["github_installation"] = .failed
+      causes["github_installation"] = "\(error)"
+      return nil
+    }
   }
 
   /// Anybody may read the report; the causes are for the admin.

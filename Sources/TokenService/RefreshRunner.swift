@@ -19,6 +19,7 @@ extension Service {
   @discardableResult
   func refresh(_ runner: Runner, _ context: RequestContext) throws -> Runner {
     var runner = runner
+    try clearLeftover(of: runner, context)
     // Again where somebody else has found out meanwhile under which id GitHub knows it: that it was not found by its name
     // then says nothing about it.
     for _ in 0..<3 {
@@ -42,6 +43,9 @@ extension Service {
     guard current.githubRunnerID == observed.githubRunnerID else { return (current, false) }
     let next = current.observed(observation, at: transaction.now)
     if next != current { try transaction.runners.update(next) }
+    if next.status == .deleted, !next.isIssued {
+      try transaction.approvals.release(runnerID: next.id)
+    }
     try record(
       AuditEvent(
         .refresh, actor: context.actor, runnerID: next.id, runnerName: next.name.description))
@@ -52,7 +56,8 @@ extension Service {
   }
 
   /// Asks GitHub about a runner: by its id once that is known, until then by its name and labels. Nobody can have
-  /// registered a runner whose token has not been issued, so one of its name is somebody else's.
+  /// registered a runner whose token has not been issued, so one of its name is somebody else's, unless it is what
+  /// `clearLeftover` removes.
   func observe(_ runner: Runner, _ context: RequestContext) throws -> Observation {
     guard runner.githubRunnerID != nil || runner.isIssued else { return .absent }
     let github = github.limited(until: context.deadline)

@@ -1,4 +1,3 @@
-import Foundation
 public import Runners
 
 /// A runner as the API shows it.
@@ -18,6 +17,8 @@ public struct RunnerRepresentation: Encodable {
   let registeredAt: Timestamp?
   let deletedAt: Timestamp?
   let deletionReason: String?
+  /// Since when it is to be removed at GitHub, which has not let it go yet.
+  let removalRequestedAt: Timestamp?
 
   public init(_ runner: Runner) {
     runnerID = runner.id
@@ -35,6 +36,7 @@ public struct RunnerRepresentation: Encodable {
     registeredAt = runner.registeredAt
     deletedAt = runner.deletedAt
     deletionReason = runner.deletionReason?.rawValue
+    removalRequestedAt = runner.removal?.requestedAt
   }
 
   private enum CodingKeys: String, CodingKey {
@@ -49,6 +51,7 @@ public struct RunnerRepresentation: Encodable {
     case registeredAt = "registered_at"
     case deletedAt = "deleted_at"
     case deletionReason = "deletion_reason"
+    case removalRequestedAt = "removal_requested_at"
   }
 
   /// Members without a value are there, as null, so that a reader sees what a runner can have.
@@ -69,68 +72,6 @@ public struct RunnerRepresentation: Encodable {
     try container.encode(registeredAt, forKey: .registeredAt)
     try container.encode(deletedAt, forKey: .deletedAt)
     try container.encode(deletionReason, forKey: .deletionReason)
-  }
-}
-
-/// The answer to a provision request: the only place where a registration token is shown.
-struct ProvisionedRunner: Encodable {
-  let runnerID: String
-  let runnerName: String
-  let registrationToken: String
-  let expiresAt: Timestamp
-  let githubURL: String
-  let runnerGroupID: Int64
-  let ephemeral: Bool
-  let labels: [String]
-  let configurationCommand: String
-
-  init(runner: Runner, token: String, expiresAt: Timestamp, githubURL: String) {
-    runnerID = runner.id
-    runnerName = runner.name.description
-    registrationToken = token
-    self.expiresAt = expiresAt
-    self.githubURL = githubURL
-    runnerGroupID = runner.runnerGroupID
-    ephemeral = runner.ephemeral
-    labels = runner.labels.map(\.description)
-    configurationCommand =
-      ConfigurationCommand(
-        runner: runner, token: token, githubURL: githubURL
-      ).text
-  }
-
-  private enum CodingKeys: String, CodingKey {
-    case ephemeral, labels
-    case runnerID = "runner_id"
-    case runnerName = "runner_name"
-    case registrationToken = "registration_token"
-    case expiresAt = "expires_at"
-    case githubURL = "github_url"
-    case runnerGroupID = "runner_group_id"
-    case configurationCommand = "configuration_command"
-  }
-}
-
-/// The command that registers a runner, for the directory that `actions/runner` was unpacked into.
-struct ConfigurationCommand {
-  let runner: Runner
-  let token: String
-  let githubURL: String
-
-  /// The token goes by the environment: other users of the machine see a command's arguments.
-  var text: String {
-    var words = ["ACTIONS_RUNNER_INPUT_TOKEN=\(quoted(token))", "./config.sh", "--unattended"]
-    words += ["--url", quoted(githubURL), "--name", quoted(runner.name.description)]
-    if !runner.labels.isEmpty {
-      words += ["--labels", quoted(runner.labels.map(\.description).joined(separator: ","))]
-    }
-    if runner.ephemeral { words.append("--ephemeral") }
-    if runner.disableUpdate { words.append("--disableupdate") }
-    return words.joined(separator: " ")
-  }
-
-  /// Quoted for a POSIX shell, whatever is in it.
-  private func quoted(_ text: String) -> String {
-    "'" + text.replacingOccurrences(of: "'", with: "'\\''") + "'"
+    try container.encode(removalRequestedAt, forKey: .removalRequestedAt)
   }
 }

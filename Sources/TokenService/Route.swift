@@ -6,16 +6,16 @@ enum Route: Sendable, Equatable {
   case root
   case health
   case readiness
-  case provisionRunner
+  case provisionRunner(Provisioning)
   /// With `dry_run=true`: what would be decided.
-  case explainProvision
+  case explainProvision(Provisioning)
   /// With `as` beside: for the caller with this identity, whom an admin asks about.
-  case explainProvisionOf(String)
+  case explainProvisionOf(String, Provisioning)
   case listRunners(Query)
   /// By the name of a live runner, or the id of any.
   case showRunner(String)
   case refreshRunner(String)
-  case deleteRunner(String)
+  case deleteRunner(String, Query)
   case showCaller
   case showApproval(String)
   case listApprovals(Query)
@@ -29,7 +29,8 @@ enum Route: Sendable, Equatable {
   case listAllRunners(Query)
   /// By the id of any.
   case showAnyRunner(String)
-  case deleteAnyRunner(String)
+  case deleteAnyRunner(String, Query)
+  case listRunnerGroups
   case receiveWebhook
 
   /// The path's pattern, for the log.
@@ -38,7 +39,8 @@ enum Route: Sendable, Equatable {
     case .root: "/"
     case .health: "/health"
     case .readiness: "/health/ready"
-    case .provisionRunner, .explainProvision, .explainProvisionOf: "/api/v1/runners/provision"
+    case .provisionRunner(let kind), .explainProvision(let kind), .explainProvisionOf(_, let kind):
+      kind.path
     case .listRunners: "/api/v1/runners"
     case .showRunner, .deleteRunner: "/api/v1/runners/{name}"
     case .refreshRunner: "/api/v1/runners/{name}/refresh"
@@ -53,6 +55,7 @@ enum Route: Sendable, Equatable {
     case .listAllRunners: "/api/v1/admin/runners"
     case .showAnyRunner, .deleteAnyRunner: "/api/v1/admin/runners/{id}"
     case .receiveWebhook: "/api/v1/webhooks/github"
+    case .listRunnerGroups: "/api/v1/runner-groups"
     }
   }
 
@@ -69,40 +72,43 @@ enum Route: Sendable, Equatable {
       if let get = allowed.firstIndex(of: "GET") { allowed.insert("HEAD", at: get + 1) }
       throw .methodNotAllowed(allowed: allowed)
     }
-    if case .provisionRunner = route {
-      self = try Self.provision(query)
+    if case .provisionRunner(let kind) = route {
+      self = try Self.provision(kind, query)
     } else {
       if !route.takesQuery { try query.expectOnly([]) }
       self = route
     }
   }
 
-  private static func provision(_ query: Query) throws(ServiceError) -> Route {
+  private static func provision(
+    _ kind: Provisioning, _ query: Query
+  ) throws(ServiceError) -> Route {
     try query.expectOnly(["dry_run", "as"])
     guard let dryRun = query["dry_run"] else {
       try query.expectOnly([])
-      return .provisionRunner
+      return .provisionRunner(kind)
     }
     guard dryRun == "true" else {
       throw .validation([FieldError("dry_run", "must be true, or left out")])
     }
-    guard let identity = query["as"] else { return .explainProvision }
+    guard let identity = query["as"] else { return .explainProvision(kind) }
     guard UserIdentity.isValid(identity) else {
       throw .validation([FieldError("as", "must be an identity of \(UserIdentity.rule)")])
     }
-    return .explainProvisionOf(identity)
+    return .explainProvisionOf(identity, kind)
   }
 
   /// Whether the operation reads the query, and then also refuses what it does not know there.
   private var takesQuery: Bool {
     switch self {
-    case .listRunners, .listApprovals, .listLabelPolicies, .listSecurityEvents, .listAllRunners:
+    case .listRunners, .listApprovals, .listLabelPolicies, .listSecurityEvents, .listAllRunners,
+      .deleteRunner, .deleteAnyRunner:
       true
     default: false
     }
   }
 
-  /// What can be done at a path. Runners may be called `provision`, so their paths overlap.
+  /// What can be done at a path. Runners may be called `provision` or `jit`, so their paths overlap.
   private static func operations(
     at path: [Substring], query: Query
   ) throws(ServiceError) -> [String: Route] {
@@ -114,11 +120,16 @@ enum Route: Sendable, Equatable {
     case "api/v1/auth/me": return ["GET": .showCaller]
     case "api/v1/runners": return ["GET": .listRunners(query)]
     case "api/v1/runners/provision":
-      return runnerOperations(["provision"]).merging(["POST": .provisionRunner]) { $1 }
+      return runnerOperations(["provision"], query: query)
+        .merging(["POST": .provisionRunner(.registrationToken)]) { $1 }
+    case "api/v1/runners/jit":
+      return runnerOperations(["jit"], query: query)
+        .merging(["POST": .provisionRunner(.jit)]) { $1 }
+    case "api/v1/runner-groups": return ["GET": .listRunnerGroups]
     default:
       let rest = path.dropFirst(3)
       if path.starts(with: ["api", "v1", "runners"]) {
-        return runnerOperations(rest.map(String.init))
+        return runnerOperations(rest.map(String.init), query: query)
       }
       if path.starts(with: ["api", "v1", "admin"]) {
         return try adminOperations(rest.map(String.init), query: query)
@@ -131,10 +142,10 @@ enum Route: Sendable, Equatable {
   }
 
   /// What can be done below `/api/v1/runners`, where the first segment is a runner.
-  private static func runnerOperations(_ path: [String]) -> [String: Route] {
+  private static func runnerOperations(_ path: [String], query: Query) -> [String: Route] {
     guard let name = path.first else { return [:] }
     switch path.dropFirst() {
-    case []: return ["GET": .showRunner(name), "DELETE": .deleteRunner(name)]
+    case []: return ["GET": .showRunner(name), "DELETE": .deleteRunner(name, query)]
     case ["refresh"]: return ["POST": .refreshRunner(name)]
     default: return [:]
     }
@@ -155,7 +166,7 @@ enum Route: Sendable, Equatable {
     case ("runners", nil, _):
       return ["GET": .listAllRunners(query)]
     case ("runners", let id?, 2):
-      return ["GET": .showAnyRunner(id), "DELETE": .deleteAnyRunner(id)]
+      return ["GET": .showAnyRunner(id), "DELETE": .deleteAnyRunner(id, query)]
     case ("approvals", nil, _):
       return ["GET": .listApprovals(query)]
     case ("approvals", let id?, 3):

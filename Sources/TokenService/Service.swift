@@ -15,6 +15,8 @@ public struct Service: RequestHandler {
   let database: Database
   let auditFile: AuditFile
   let readiness: Readiness
+  let runnerGroups: Remembered<[RunnerGroup]>
+  let installationLook: Remembered<Installation.State>
   let logger: Logger
   let now: @Sendable () -> Date
 
@@ -32,9 +34,11 @@ public struct Service: RequestHandler {
     self.logger = logger
     self.now = now
     authenticator = Authenticator(settings: settings, tokenValidator: tokenValidator, now: now)
+    runnerGroups = Remembered(now: now)
+    installationLook = Remembered(now: now)
     readiness = Readiness(
       database: database, auditFile: auditFile, tokenValidator: tokenValidator, github: github,
-      logger: logger)
+      installationID: settings.github.credentials.installationID, logger: logger)
   }
 
   /// How many bytes of body any request may have.
@@ -65,25 +69,6 @@ public struct Service: RequestHandler {
     return response
   }
 
-  public func didNotDeliver(_ response: Response, to request: Request) {
-    // The id that the answer carried, which was made up where the web server sent none.
-    let context = RequestContext(request: request, requestID: response.header("X-Request-ID"))
-    logger.warning(
-      "the answer was not delivered: the web server went away",
-      metadata: ["request_id": "\(context.requestID)", "status": "\(response.status)"])
-    // The request id joins it with the record of what was issued.
-    guard response.status == 201 else { return }
-    do {
-      try audited { _, record in
-        try record(AuditEvent(.provisionUndelivered, success: false, actor: context.actor))
-      }
-    } catch {
-      logger.error(
-        "an undelivered answer could not be recorded",
-        metadata: ["request_id": "\(context.requestID)", "cause": "\(error)"])
-    }
-  }
-
   /// Every endpoint, in one place.
   private func answer(
     _ request: Request, to route: Route, _ context: inout RequestContext
@@ -92,20 +77,20 @@ public struct Service: RequestHandler {
     case .root: try root()
     case .health: try health()
     case .readiness: try showReadiness()
-    case .provisionRunner:
-      try provisionRunner(request, try caller(of: request, &context), context)
-    case .explainProvision:
-      try explainProvision(request, try caller(of: request, &context), context)
-    case .explainProvisionOf(let identity):
-      try explainProvision(request, of: identity, try admin(of: request, &context), context)
+    case .provisionRunner(let kind):
+      try provisionRunner(request, kind, try caller(of: request, &context), context)
+    case .explainProvision(let kind):
+      try explainProvision(request, kind, try caller(of: request, &context), context)
+    case .explainProvisionOf(let identity, let kind):
+      try explainProvision(request, kind, of: identity, try admin(of: request, &context), context)
     case .listRunners(let query):
       try listRunners(query, try caller(of: request, &context))
     case .showRunner(let name):
       try showRunner(name, try caller(of: request, &context))
     case .refreshRunner(let name):
       try refreshRunner(name, try caller(of: request, &context), context)
-    case .deleteRunner(let name):
-      try deleteRunner(name, try caller(of: request, &context), context)
+    case .deleteRunner(let name, let query):
+      try deleteRunner(name, query, try caller(of: request, &context), context)
     case .showCaller:
       try showCaller(try caller(of: request, &context), context)
     case .showApproval(let id):
@@ -128,8 +113,10 @@ public struct Service: RequestHandler {
       try listAllRunners(query, try admin(of: request, &context))
     case .showAnyRunner(let id):
       try showAnyRunner(id, try admin(of: request, &context))
-    case .deleteAnyRunner(let id):
-      try deleteAnyRunner(id, try admin(of: request, &context), context)
+    case .deleteAnyRunner(let id, let query):
+      try deleteAnyRunner(id, query, try admin(of: request, &context), context)
+    case .listRunnerGroups:
+      try listRunnerGroups(try admin(of: request, &context), context)
     case .receiveWebhook:
       try receiveWebhook(request, context)
     }

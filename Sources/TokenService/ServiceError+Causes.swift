@@ -40,8 +40,7 @@ extension ServiceError {
     case .nameTaken: self = .runnerNameConflict
     case .runnerBusy: self = .runnerBusy
     case .installationSuspended:
-      self = .githubError(
-        detail: "The organization has suspended this service's GitHub App; ask an administrator.")
+      self = .installationInactive(.suspended, retryAfter: 60)
     case .credentialsRejected, .clockRejected, .permissionMissing, .notFound:
       self = .githubError(
         detail:

@@ -67,6 +67,69 @@ import Testing
     #expect(form.body.contains("Content-Type: application/json"))
   }
 
+  @Test func `a JIT runner lives from its script to its last job`() throws {
+    let cluster = try Cluster(workerCount: 1)
+    let alice = try cluster.token("alice")
+    let answer = try cluster.post(
+      "/api/v1/runners/jit", #"{"runner_name":"jit-1","labels":["gpu"]}"#, token: alice,
+      headers: ["Accept: text/x-shellscript"])
+    #expect(answer.status == 201)
+    let machine = try TemporaryDirectory()
+    let stub = "#!/bin/sh\nprintf '%s' \"$ACTIONS_RUNNER_INPUT_JITCONFIG\"\n"
+    try stub.write(toFile: machine.file("run.sh"), atomically: true, encoding: .utf8)
+    #expect(chmod(machine.file("run.sh"), 0o755) == 0)
+    try answer.body.write(toFile: machine.file("start"), atomically: true, encoding: .utf8)
+    let start = try ChildProcess("/bin/sh", ["start"], directory: machine.path)
+    let (status, output) = start.finish()
+    #expect(status == 0)
+    let config = String(decoding: output, as: UTF8.self)
+    try cluster.simulate("/control/runners/connect", #"{"encoded_jit_config":"\#(config)"}"#)
+    try cluster.simulate("/control/runners/jit-1/job", #"{"action":"start"}"#)
+
+    let runner = "/api/v1/runners/jit-1"
+    #expect(try cluster.curl(["-X", "DELETE"], runner, token: alice).problem == "409 RUNNER_BUSY")
+    let wish = try cluster.curl(["-X", "DELETE"], runner + "?force=true", token: alice)
+    #expect(wish.status == 202)
+    #expect(try wish.object["removal_requested_at"]?.string != nil)
+    try cluster.simulate("/control/runners/jit-1/job", #"{"action":"finish"}"#)
+    let gone = try cluster.curl(["-X", "POST"], runner + "/refresh", token: alice)
+    #expect(try gone.object["status"] == .string("deleted"))
+  }
+
+  @Test func `a worker killed while GitHub makes a JIT runner leaves none that lasts`() throws {
+    let cluster = try Cluster(workerCount: 1)
+    let alice = try cluster.token("alice")
+    let jit = "/api/v1/runners/jit"
+    let body = #"{"runner_name":"jit-1","labels":["gpu"]}"#
+    try cluster.simulate(
+      "/control/faults",
+      #"{"path_contains":"generate-jitconfig","delay_ms":20000,"after":true}"#)
+    let caller = try cluster.startLoad(1, jit, token: alice, body: body)
+    #expect(
+      try eventually(seconds: 10) { try cluster.state()["runners"]?.array?.count == 1 })
+    for worker in cluster.workers {
+      worker.send(SIGKILL)
+      #expect(worker.waitForEnd(seconds: 10))
+    }
+    cluster.forgetWorkers()
+    #expect(caller.statuses() == ["502": 1])
+    try cluster.startWorker()
+    #expect(try cluster.post(jit, body, token: alice).problem == "409 RUNNER_NAME_CONFLICT")
+    // Its minute passes.
+    try database(cluster).write {
+      try $0.database.execute(
+        sql: "UPDATE runners SET pending_until = '2020-01-01T00:00:00.000Z'")
+    }
+    #expect(try cluster.post(jit, body, token: alice).status == 201)
+    #expect(try #require(try cluster.state()["runners"]?.array).count == 1)
+    let events = try cluster.auditLines().compactMap { $0["event_type"]?.string }
+    #expect(
+      events == [
+        "provision_requested", "provision_failed", "cleanup", "refresh", "status_change",
+        "provision_requested", "provision",
+      ])
+  }
+
   @Test func `two users cannot see each other's runners`() throws {
     let cluster = try Cluster()
     let alice = try cluster.token("alice")

@@ -39,7 +39,6 @@ import Testing
       ["x-ratelimit-remaining": "5001"], ["x-ratelimit-remaining": nil],
       ["x-ratelimit-reset": "0"], ["x-ratelimit-reset": "9223372036854775807"],
       ["x-ratelimit-reset": "1.8e9"], ["x-ratelimit-resource": "actions_runner_registration"],
-      ["x-ratelimit-resource": nil],
     ] as [[String: String?]])
   func `a reading that cannot be true, or is of another limit, is ignored`(
     changes: [String: String?]
@@ -47,6 +46,12 @@ import Testing
     let client = try world.client { _ in Self.answer(changes) }
     _ = try client.runnerPage()
     #expect(client.rateLimit == nil)
+  }
+
+  @Test func `an older server, which names no resource, means the limit of all`() throws {
+    let client = try world.client { _ in Self.answer(["x-ratelimit-resource": nil]) }
+    _ = try client.runnerPage()
+    #expect(client.rateLimit?.limit == 5000)
   }
 
   @Test func `what counts for the App is not taken for the installation's`() throws {

@@ -73,12 +73,13 @@ import Testing
   static let created = Timestamp(milliseconds: 1_000_000)
 
   func runner(
-    _ status: RunnerStatus = .pending, githubRunnerID: Int64? = nil, isIssued: Bool = true
+    _ status: RunnerStatus = .pending, githubRunnerID: Int64? = nil, isIssued: Bool = true,
+    provisioning: Provisioning = .registrationToken
   ) throws -> Runner {
     Runner(
       id: "1", name: try #require(RunnerName("ci-1")), organization: "o", status: status,
       busy: false, githubRunnerID: githubRunnerID, runnerGroupID: 1, labels: [], ephemeral: true,
-      disableUpdate: false, provisioning: .registrationToken,
+      disableUpdate: false, provisioning: provisioning,
       owner: Principal(issuer: "i", subject: "s", identity: "s", isAdmin: false),
       isIssued: isIssued, pendingUntil: Self.created.adding(seconds: 60),
       createdAt: Self.created, updatedAt: Self.created, registeredAt: nil, deletedAt: nil,
@@ -131,5 +132,55 @@ import Testing
     gone.delete(for: .requested, at: soon)
     let seen = gone.observed(.present(githubRunnerID: 5, isOnline: true, isBusy: false), at: late)
     #expect(seen == gone)
+  }
+
+  private func jitRunner() throws -> Runner { try runner(githubRunnerID: 5, provisioning: .jit) }
+
+  private static let offline = Observation.present(
+    githubRunnerID: 5, isOnline: false, isBusy: false)
+
+  @Test func `a JIT runner is pending until it connects, though GitHub shows it at once`() throws {
+    #expect(try jitRunner().observed(Self.offline, at: soon) == jitRunner())
+    let seen = try jitRunner().observed(
+      .present(githubRunnerID: 5, isOnline: true, isBusy: false), at: soon)
+    #expect(seen.status == .active)
+    #expect(seen.registeredAt == soon)
+    #expect(seen.observed(Self.offline, at: soon).status == .offline)
+  }
+
+  @Test func `a JIT runner that died in its first job has connected`() throws {
+    let seen = try jitRunner().observed(
+      .present(githubRunnerID: 5, isOnline: false, isBusy: true), at: soon)
+    #expect(seen.status == .offline)
+    #expect(seen.registeredAt == soon)
+  }
+
+  @Test func `a JIT runner that did not connect within its hour is offline, and there`() throws {
+    let seen = try jitRunner().observed(Self.offline, at: late)
+    #expect(seen.status == .offline)
+    #expect(seen.registeredAt == nil)
+    #expect(seen.observed(Self.offline, at: late) == seen)
+  }
+
+  @Test func `a JIT runner that GitHub lost before it connected is gone`() throws {
+    #expect(try jitRunner().observed(.absent, at: soon).deletionReason == .goneAtGitHub)
+  }
+}
+
+@Suite struct WorkFolderTests {
+  @Test(arguments: [
+    "_work", "a", "a/b", "a/-b", "..a", "a..b/c", ".hidden", String(repeating: "a", count: 255),
+  ])
+  func `a path below the runner's directory is accepted`(text: String) {
+    #expect(WorkFolder(text)?.description == text)
+  }
+
+  @Test(arguments: [
+    "", "/", "/etc", "..", "../x", "a/..", "a/../b", "-a", "--work", "a b", "a\\b", "a\n", "é",
+    "a'",
+    "$(x)", "a\u{0}", String(repeating: "a", count: 256),
+  ])
+  func `any other path is refused`(text: String) {
+    #expect(WorkFolder(text) == nil)
   }
 }

@@ -78,11 +78,12 @@ import Testing
 
   @Test func `a runner group needs to be named`() throws {
     try save(LabelPolicy(allowedLabels: [.any]))
+    try world.control("POST", "/runner-groups", #"{"id":7,"name":"Machines"}"#)
     #expect(
-      try provision(["gpu"], extra: #","runner_group_id":2"#).problem
+      try provision(["gpu"], extra: #","runner_group_id":7"#).problem
         == "403 RUNNER_GROUP_NOT_ALLOWED")
-    try save(LabelPolicy(allowedLabels: [.any], allowedRunnerGroups: [1, 2]))
-    #expect(try provision(["gpu"], extra: #","runner_group_id":2"#).status == 201)
+    try save(LabelPolicy(allowedLabels: [.any], allowedRunnerGroups: [1, 7]))
+    #expect(try provision(["gpu"], extra: #","runner_group_id":7"#).status == 201)
   }
 
   @Test func `a kind of runner may be required`() throws {

@@ -215,7 +215,7 @@ import TokenService
     let world = try World()
     try world.control("POST", "/installation", #"{"suspended":true}"#)
     let response = try world.provision()
-    #expect(response.problem == "502 GITHUB_ERROR")
+    #expect(response.problem == "503 GITHUB_UNAVAILABLE")
     #expect(response.text.contains("suspended"))
   }
 

@@ -138,7 +138,7 @@ import Testing
     #expect(
       try checks(response) == [
         "database": "ok", "schema": "ok", "audit_file": "ok", "github_credentials": "ok",
-        "oidc_keys": "ok",
+        "oidc_keys": "ok", "github_installation": "ok", "github_rate_limit": "ok",
       ])
   }
 

@@ -39,7 +39,7 @@ final class World: Sendable {
     hasSingleUseTokens: Bool = false, defaultMaximumRunners: Int? = nil,
     hasClaimPolicies: Bool = false, otherProviders: [Provider] = [],
     elsewhere: HTTPClient? = nil, workerThreads: Int = 4, webhookSecret: String? = nil,
-    maximumGitHubWaiters: Int? = nil
+    maximumGitHubWaiters: Int? = nil, defaultRunnerGroupID: Int64 = 1
   ) throws {
     let keys = try Self.keys.get()
     let clock = clock
@@ -64,7 +64,7 @@ final class World: Sendable {
       adminRule: .init(
         identities: adminIdentities, claim: "groups", claimValues: ["runner-admins"]),
       defaultLabelPolicy: defaultPolicy, defaultMaximumRunners: defaultMaximumRunners,
-      hasClaimPolicies: hasClaimPolicies, defaultRunnerGroupID: 1,
+      hasClaimPolicies: hasClaimPolicies, defaultRunnerGroupID: defaultRunnerGroupID,
       databasePath: directory.file("service.db"), auditLogPath: directory.file("audit.jsonl"),
       workerThreads: workerThreads, logLevel: .error)
     try Storage.Database.migrate(path: settings.databasePath, now: Timestamp(clock.date))
@@ -178,6 +178,14 @@ final class World: Sendable {
       parameters: parameters)
   }
 
+  func provisionJIT(
+    _ body: String = #"{"runner_name":"ci-1","labels":["gpu"]}"#, as subject: String = "alice",
+    parameters: [(name: String, value: String)] = []
+  ) throws -> Response {
+    send(
+      "POST", "/api/v1/runners/jit", token: try token(subject), body: body, parameters: parameters)
+  }
+
   // MARK: - What is stored
 
   /// The audit log's file, a JSON object a line.
@@ -192,6 +200,13 @@ final class World: Sendable {
   func auditEvents() throws -> [String] {
     try auditLines().compactMap { $0["event_type"]?.string }
   }
+
+  func runner(id: String) throws -> Runners.Runner? {
+    try database.read { try $0.runners.runner(id: id) }
+  }
+
+  /// Whether the simulator has a runner of this name.
+  func isAtGitHub(_ name: String) -> Bool { simulator.state.withLock { $0.runners[name] != nil } }
 
   func liveRunner(_ name: String) throws -> Runners.Runner? {
     try database.read {
