@@ -117,7 +117,7 @@ public struct GitHubClient: Sendable {
     let body = try decode(RunnerPageBody.self, response)
     return RunnerPage(
       totalCount: body.totalCount, runners: body.runners, etag: response.header("etag"),
-      nextURL: try nextURL(response))
+      nextURL: try nextURL(response), requestID: response.header("x-github-request-id"))
   }
 
   public var firstRunnerPageURL: String { apiURL + runnersPath + "?per_page=100" }
@@ -212,8 +212,15 @@ public struct GitHubClient: Sendable {
   ) throws(GitHubError) -> HTTPResponse {
     var headers = Self.headers(bearer: bearer)
     if let etag { headers.append(("If-None-Match", etag)) }
-    return try Self.send(HTTPRequest(method, url, headers: headers, body: body), over: http)
+    return try Self.send(
+      HTTPRequest(
+        method, url, headers: headers, body: body, maximumResponseSize: Self.maximumResponseSize),
+      over: http)
   }
+
+  /// A page of a hundred runners with all the labels that a runner can have: nobody must be able to hide from a sync by
+  /// making its list too long to read.
+  private static let maximumResponseSize = 8 << 20
 
   /// Where an answer says that the next page is. Our token goes to GitHub's API only.
   private func nextURL(_ response: HTTPResponse) throws(GitHubError) -> String? {

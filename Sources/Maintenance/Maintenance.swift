@@ -1,7 +1,7 @@
 public import Foundation
 public import GitHub
 public import Logging
-import Runners
+public import Runners
 public import Storage
 
 /// What keeps the service's knowledge of its runners true: the work of the one maintenance process, a file for each task.
@@ -37,6 +37,8 @@ public struct Maintenance: Sendable {
   }
 
   let options: Options
+  /// In whose name the audit log has what is done.
+  let actor: AuditEvent.Actor
   let github: GitHubClient
   let database: Database
   let auditFile: AuditFile
@@ -46,9 +48,10 @@ public struct Maintenance: Sendable {
   /// - Parameter now: the wall clock.
   public init(
     options: Options, github: GitHubClient, database: Database, auditFile: AuditFile,
-    logger: Logger, now: @escaping @Sendable () -> Date
+    logger: Logger, actor: AuditEvent.Actor = .maintenance, now: @escaping @Sendable () -> Date
   ) {
     self.options = options
+    self.actor = actor
     self.github = github
     self.database = database
     self.auditFile = auditFile

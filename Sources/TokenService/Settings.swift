@@ -21,6 +21,11 @@ public struct Settings: Sendable {
   public var databasePath: String
   public var auditLogPath: String
   public var workerThreads: Int
+  /// Seconds from one full sync with GitHub to the next.
+  public var syncIntervalSeconds = 300
+  /// How long a runner may be offline before it is removed; zero: for ever.
+  public var staleRunnerHours = 24
+  public var unmanagedRunners = UnmanagedRunners.alert
   public var logLevel: LogLevel
   /// Names that were set and look as if they were meant for this service, which reads none such.
   public var unknownVariables: [String] = []
@@ -42,6 +47,11 @@ public struct Settings: Sendable {
     public var identities: [String]
     public var claim: String
     public var claimValues: [String]
+  }
+
+  /// What becomes of a runner at GitHub that nobody provisioned here.
+  public enum UnmanagedRunners: String, Sendable, CaseIterable {
+    case ignore, alert, delete
   }
 
   public enum LogLevel: String, Sendable, CaseIterable {

@@ -14,7 +14,8 @@ struct RunnerTokenServiceCommand: ParsableCommand {
       """,
     version: Version.current,
     subcommands: [
-      WorkerCommand.self, InitDatabaseCommand.self, CheckConfigCommand.self, CheckTokenCommand.self,
+      WorkerCommand.self, MaintainCommand.self, SyncCommand.self, CleanupCommand.self,
+      InitDatabaseCommand.self, CheckConfigCommand.self, CheckTokenCommand.self,
       ListLabelPoliciesCommand.self, SetLabelPolicyCommand.self, DeleteLabelPolicyCommand.self,
       ExportSecurityEventsCommand.self,
       ListApprovalsCommand.self, ApproveCommand.self, DenyCommand.self,

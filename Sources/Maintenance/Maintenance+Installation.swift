@@ -1,0 +1,69 @@
+import GitHub
+import Runners
+import Storage
+
+/// Why GitHub is not asked now.
+public struct Paused: Error, CustomStringConvertible {
+  public let description: String
+  /// In seconds; nil where nobody knows.
+  public var retryAfter: Int?
+}
+
+extension Maintenance {
+  /// Throws `Paused` while GitHub would refuse us, or while what is left of the rate limit is for others.
+  func checkMayAsk(for purpose: RateLimitBudget.Purpose) throws {
+    let (installation, time) = try database.read {
+      (try $0.installations.installation(id: options.installationID), $0.now)
+    }
+    guard installation.state == .active else {
+      throw Paused(description: "the App's installation is \(installation.state.rawValue)")
+    }
+    guard let budget = installation.budget, !budget.allows(purpose, at: time) else { return }
+    throw Paused(
+      description: "\(budget.remaining) requests are left of GitHub's rate limit",
+      retryAfter: budget.retryAfter(at: time))
+  }
+
+  /// Notes what GitHub said about the rate limit, for all processes. The one place where an answer's rate limit goes in.
+  func note(_ budget: RateLimitBudget) throws {
+    try database.write {
+      try $0.installations.record(budget, ofInstallation: options.installationID)
+    }
+  }
+
+  /// Asks GitHub how our installation is, and notes it. Returns whether it is active.
+  @discardableResult
+  func checkInstallation() throws -> Bool {
+    let state = try stateAtGitHub()
+    try audited { transaction, record in
+      let before = try transaction.installations.installation(id: options.installationID).state
+      guard
+        try transaction.installations.setState(state, ofInstallation: options.installationID)
+      else { return }
+      try record(
+        AuditEvent(
+          .installationChange, actor: actor,
+          data: [
+            "installation_id": .number(options.installationID),
+            "from": .text(before.rawValue), "to": .text(state.rawValue),
+          ]))
+    }
+    return state == .active
+  }
+
+  private func stateAtGitHub() throws(GitHubError) -> Installation.State {
+    do {
+      return try github.installation().suspendedAt == nil ? .active : .suspended
+    } catch .notFound {
+      return .deleted
+    }
+  }
+
+  /// Finds out whether an error came of the installation's state.
+  func reconsiderInstallation(after error: any Error) throws {
+    switch error as? GitHubError {
+    case .installationSuspended, .credentialsRejected, .notFound: try checkInstallation()
+    default: break
+    }
+  }
+}
