@@ -14,7 +14,10 @@ extension Settings {
   /// The names that look as if they were meant for this service and are not read: a typo must not silently leave out a
   /// condition.
   public static func unknownVariables(among names: [String]) -> [String] {
-    let prefixes = ["OIDC_", "ADMIN_", "ENABLE_OIDC", "ENABLE_CLAIM", "DEFAULT_", "SYNC_", "CLEANUP_", "UNMANAGED_"]
+    let prefixes = [
+      "OIDC_", "ADMIN_", "ENABLE_OIDC", "ENABLE_CLAIM", "DEFAULT_", "SYNC_", "CLEANUP_",
+      "UNMANAGED_",
+    ]
     return names.filter { name in
       prefixes.contains { name.hasPrefix($0) } && !variables.contains(name)
     }

@@ -35,7 +35,8 @@ import Testing
       runnerGroupID: group, isEphemeral: ephemeral)
   }
 
-  static func plan(_ rows: [Runner], _ runners: [ListedRunner], deleted: [Runner] = []) -> SyncPlan {
+  static func plan(_ rows: [Runner], _ runners: [ListedRunner], deleted: [Runner] = []) -> SyncPlan
+  {
     SyncPlan(
       rows: rows, deleted: deleted,
       list: RunnerList([RunnerList.Page(totalCount: runners.count, runners: runners)]),
@@ -76,7 +77,8 @@ import Testing
 
   @Test(arguments: [
     Case(testDescription: "as known", row: row(), runners: [listed()]),
-    Case(testDescription: "offline", row: row(), runners: [listed(online: false)], status: .offline),
+    Case(
+      testDescription: "offline", row: row(), runners: [listed(online: false)], status: .offline),
     Case(testDescription: "busy", row: row(), runners: [listed(busy: true)], status: .active),
     Case(
       testDescription: "first seen", row: row(status: .pending, githubID: nil, verified: false),
@@ -93,7 +95,8 @@ import Testing
       testDescription: "already to be removed", row: row(removal: .policyViolation),
       runners: [listed(labels: ["prod"])]),
     Case(
-      testDescription: "a name without a token", row: row(
+      testDescription: "a name without a token",
+      row: row(
         status: .pending, githubID: nil, isIssued: false, pendingFor: -1, verified: false),
       runners: [listed(9)]),
     Case(
@@ -130,21 +133,25 @@ import Testing
 
   // MARK: - What was granted
 
-  @Test(arguments: [
-    (row(), listed(labels: ["self-hosted", "linux", "ARM64", "gpu"]), nil),
-    // JIT: lower case, and nothing but what was asked for.
-    (row(labels: ["GPU", "Linux"], provisioning: .jit), listed(labels: ["self-hosted", "gpu"]), nil),
-    (row(), listed(labels: ["gpu", "gpu2"]), "+gpu2"),
-    (row(), listed(labels: ["self-hosted"]), "-gpu"),
-    (row(), listed(labels: ["gpu", "full build"]), "+full build"),
-    // No system label, only something that begins like one.
-    (row(), listed(labels: ["gpu", "linux-prod"]), "+linux-prod"),
-    (row(), listed(group: 1, ephemeral: true), nil),
-    (row(), listed(group: 5), "group 5"),
-    (row(), listed(ephemeral: false), "stays"),
-    (row(ephemeral: false), listed(ephemeral: true), nil),
-    (row(ephemeral: false), listed(ephemeral: false), nil),
-  ] as [(Runner, ListedRunner, String?)])
+  @Test(
+    arguments: [
+      (row(), listed(labels: ["self-hosted", "linux", "ARM64", "gpu"]), nil),
+      // JIT: lower case, and nothing but what was asked for.
+      (
+        row(labels: ["GPU", "Linux"], provisioning: .jit), listed(labels: ["self-hosted", "gpu"]),
+        nil
+      ),
+      (row(), listed(labels: ["gpu", "gpu2"]), "+gpu2"),
+      (row(), listed(labels: ["self-hosted"]), "-gpu"),
+      (row(), listed(labels: ["gpu", "full build"]), "+full build"),
+      // No system label, only something that begins like one.
+      (row(), listed(labels: ["gpu", "linux-prod"]), "+linux-prod"),
+      (row(), listed(group: 1, ephemeral: true), nil),
+      (row(), listed(group: 5), "group 5"),
+      (row(), listed(ephemeral: false), "stays"),
+      (row(ephemeral: false), listed(ephemeral: true), nil),
+      (row(ephemeral: false), listed(ephemeral: false), nil),
+    ] as [(Runner, ListedRunner, String?)])
   func `labels, group and kind must be those that were granted`(
     runner: Runner, shown: ListedRunner, difference: String?
   ) {

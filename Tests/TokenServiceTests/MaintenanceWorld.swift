@@ -4,6 +4,7 @@ import Logging
 import Runners
 import Storage
 import StrictJSON
+import TestSupport
 import Testing
 
 @testable import Maintenance
@@ -54,7 +55,8 @@ extension World {
 
   func runner(_ name: String) throws -> Runners.Runner {
     let all = try database.read {
-      try $0.runners.page(of: nil, organization: "demo-org", matching: RunnerFilter()).runners
+      try $0.runners.page(of: nil, organization: "demo-org", matching: RunnerFilter(limit: 1000))
+        .runners
     }
     return try #require(all.first { $0.name.description == name })
   }
