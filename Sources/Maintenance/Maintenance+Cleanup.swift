@@ -25,10 +25,10 @@ extension Maintenance {
     try forEach(of: candidates) { runner in
       // What is known here may be older than what GitHub knows.
       let change = compare(runner, with: try look(at: runner))
-      if change.after != runner {
+      if change.after.status == .offline, !change.after.busy, change.violation == nil {
+        if try markStale(runner, hours: hours) { marked.append(runner) }
+      } else {
         _ = try apply([EvidencedChange(change: change, evidence: [:])])
-      } else if try markStale(runner, hours: hours) {
-        marked.append(runner)
       }
     }
     if !marked.isEmpty { try removeMarkedRunners() }

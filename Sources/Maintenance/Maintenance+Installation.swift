@@ -10,8 +10,10 @@ public struct Paused: Error, CustomStringConvertible {
 }
 
 extension Maintenance {
-  /// Throws `Paused` while GitHub would refuse us, or while what is left of the rate limit is for others.
+  /// Throws `Paused` while GitHub would refuse us, or while what is left of the rate limit is for others. Throws
+  /// `auditFileUnavailable` where what GitHub then does could not be recorded.
   func checkMayAsk(for purpose: RateLimitBudget.Purpose) throws {
+    if purpose == .deletionAndVerification { try auditFile.checkWritable() }
     let (installation, time) = try database.read {
       (try $0.installations.installation(id: options.installationID), $0.now)
     }

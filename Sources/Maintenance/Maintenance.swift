@@ -59,10 +59,12 @@ public struct Maintenance: Sendable {
     self.now = now
   }
 
-  /// Writes to the database and then to the audit log's file what `body` recorded.
+  /// Writes to the database and then to the audit log's file what `body` recorded. Does not begin where that file cannot be
+  /// written.
   func audited<Result>(
     _ body: (Transaction, _ record: (AuditEvent) throws -> Void) throws -> Result
   ) throws -> Result {
-    try database.write(auditedIn: auditFile, body)
+    try auditFile.checkWritable()
+    return try database.write(auditedIn: auditFile, body)
   }
 }

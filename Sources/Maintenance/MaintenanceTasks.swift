@@ -115,12 +115,10 @@ extension Maintenance {
     for part in [
       releaseExpiredReservations, verifyNewRunners, removeMarkedRunners, removeUnmanagedRunners,
     ] {
-      do { try part() } catch {
-        failure = failure ?? error
-        try reconsiderInstallation(after: error)
-      }
+      do { try part() } catch { failure = failure ?? error }
     }
-    if let failure { throw failure }
-    return nil
+    guard let failure else { return nil }
+    try reconsiderInstallation(after: failure)
+    throw failure
   }
 }

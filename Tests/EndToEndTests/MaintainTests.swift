@@ -67,6 +67,28 @@ import Testing
     #expect(process.stop() == 0)
   }
 
+  @Test func `an admin lists stale runners first and then removes them`() throws {
+    let cluster = try Cluster(workerCount: 1)
+    try addRunners(2, to: cluster, lastSeen: 3 * 3600)
+    try cluster.simulate("/control/runners/many-00001/status", #"{"status":"offline"}"#)
+    #expect(try cluster.command(["cleanup-stale-runners", "--hours", "0"]).status == 64)
+    #expect(
+      try cluster.command(["cleanup-stale-runners", "--hours", "4"]).text.contains("0 runners"))
+
+    let listed = try cluster.command(["cleanup-stale-runners", "--hours", "2", "--dry-run"])
+    #expect(listed.status == 0)
+    #expect(listed.text.contains("2 runners would be removed."))
+    #expect(try cluster.state()["runners"]?.array?.count == 2)
+
+    // The other one is online at GitHub.
+    let removed = try cluster.command(["cleanup-stale-runners", "--hours", "2"])
+    #expect(removed.text.contains("1 runners are stale and removed."))
+    #expect(removed.text.contains("many-00001"))
+    #expect(try cluster.state()["runners"]?.array?.count == 1)
+    let record = try cluster.auditLines().first { $0["event_type"]?.string == "cleanup" }
+    #expect(record?["user_identity"]?.string?.hasPrefix("cli:") == true)
+  }
+
   @Test func `ten thousand runners cost a hundred pages, and nothing when nothing changed`() throws
   {
     let cluster = try Cluster(workerCount: 1)
@@ -97,7 +119,7 @@ import Testing
   }
 
   /// At GitHub and here, as if all of them had been provisioned and seen.
-  private func addRunners(_ count: Int, to cluster: Cluster) throws {
+  private func addRunners(_ count: Int, to cluster: Cluster, lastSeen age: Int = 0) throws {
     let database = try Storage.Database(path: cluster.directory.file("service.db")) {
       Timestamp(Date())
     }
@@ -105,6 +127,7 @@ import Testing
       try cluster.simulate(
         "/control/runners/many", #"{"count":\#(count),"labels":["gpu"]}"#)?["first_id"]?.integer)
     try database.write { transaction in
+      let time = transaction.now.adding(seconds: -age)
       for number in 0..<count {
         let name = "many-" + String(100_001 + number).dropFirst()
         try transaction.runners.insert(
@@ -114,8 +137,8 @@ import Testing
             runnerGroupID: 1, labels: ["gpu"].compactMap(Label.init), ephemeral: false,
             disableUpdate: false, provisioning: .registrationToken,
             owner: Principal(issuer: "i", subject: "s", identity: "alice", isAdmin: false),
-            isIssued: true, pendingUntil: transaction.now, createdAt: transaction.now,
-            updatedAt: transaction.now, registeredAt: nil, deletedAt: nil, deletionReason: nil))
+            isIssued: true, pendingUntil: time, createdAt: time,
+            updatedAt: time, registeredAt: nil, deletedAt: nil, deletionReason: nil))
       }
     }
   }

@@ -147,6 +147,7 @@ import Testing
     try FileManager.default.moveItem(atPath: path, toPath: path + ".away")
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
     #expect(throws: StorageError.self) { try world.sync() }
+    #expect(try world.runner("ci-1").status == .pending)
     let syncs = try world.database.read {
       try $0.installations.installation(id: 67890).lastSync
     }

@@ -38,6 +38,21 @@ import Testing
     #expect(try world.securityEvents(.unmanagedRunner).isEmpty)
   }
 
+  @Test func `nobody is removed at GitHub while that cannot be audited`() throws {
+    let world = try World()
+    try world.register(taken: #"["prod"]"#)
+    try world.sync()
+    let path = world.directory.file("audit.jsonl")
+    try FileManager.default.moveItem(atPath: path, toPath: path + ".away")
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+    #expect(throws: StorageError.self) { try world.maintenance().removeMarkedRunners() }
+    #expect(try world.githubHas("ci-1"))
+
+    try FileManager.default.removeItem(atPath: path)
+    try world.maintenance().removeMarkedRunners()
+    #expect(try !world.githubHas("ci-1"))
+  }
+
   @Test func `a busy one is tried again until it is gone`() throws {
     let world = try World()
     let maintenance = world.maintenance()
