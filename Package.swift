@@ -81,8 +81,8 @@ let package = Package(
     .executableTarget(
       name: "runner-token-service",
       dependencies: [
-        "FastCGI", "GitHub", "HTTPClient", "Maintenance", "OIDC", "Patterns", "Runners", "Storage",
-        "TokenService", argumentParser, configuration, logging, systemPackage,
+        "Concurrency", "FastCGI", "GitHub", "HTTPClient", "Maintenance", "OIDC", "Patterns",
+        "Runners", "Storage", "TokenService", argumentParser, configuration, logging, systemPackage,
       ],
       swiftSettings: strict),
     .executableTarget(

@@ -33,6 +33,8 @@ ALTER TABLE runners ADD COLUMN verified_at TEXT;
 -- Since when, and why, a live runner is to be removed at GitHub: maintenance tries until it is gone.
 ALTER TABLE runners ADD COLUMN removal_requested_at TEXT;
 ALTER TABLE runners ADD COLUMN removal_reason TEXT;
+-- The first of the syncs in a row whose complete list lacked it; NULL while GitHub shows it.
+ALTER TABLE runners ADD COLUMN absent_since_sync INTEGER;
 
 -- A runner is found by the id that GitHub knows it by; one that is gone too, lest its id be taken for another's.
 CREATE INDEX runners_github_id
@@ -44,6 +46,11 @@ CREATE INDEX runners_unverified ON runners (organization, updated_at)
 CREATE INDEX runners_to_remove ON runners (organization, removal_requested_at)
   WHERE status <> 'deleted' AND removal_reason IS NOT NULL;
 CREATE INDEX runners_pending ON runners (organization, pending_until) WHERE status = 'pending';
+CREATE INDEX runners_offline ON runners (organization, updated_at) WHERE status = 'offline';
+CREATE INDEX runners_absent ON runners (organization, absent_since_sync)
+  WHERE status <> 'deleted' AND absent_since_sync IS NOT NULL;
+-- A list of GitHub's may still show what was deleted while it was read.
+CREATE INDEX runners_deleted ON runners (organization, deleted_at) WHERE status = 'deleted';
 
 -- JIT runners that GitHub may have made for a request that came to nothing here.
 CREATE INDEX runners_unaccounted ON runners (organization, name COLLATE NOCASE, created_at)

@@ -32,6 +32,13 @@ static inline CURLcode shim_curl_set_write(CURL *handle, CURLoption option, shim
   return curl_easy_setopt(handle, option, value);
 }
 
+typedef int (*shim_curl_progress)(
+    void *context, curl_off_t total_down, curl_off_t down, curl_off_t total_up, curl_off_t up);
+
+static inline CURLcode shim_curl_set_progress(CURL *handle, shim_curl_progress value) {
+  return curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, value);
+}
+
 static inline CURLcode shim_curl_get_long(CURL *handle, CURLINFO info, long *value) {
   return curl_easy_getinfo(handle, info, value);
 }

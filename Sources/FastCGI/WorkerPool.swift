@@ -95,7 +95,7 @@ public final class WorkerPool: Sendable {
   /// `onHangUp` is called for each SIGHUP.
   public func run(onHangUp: () -> Void = {}) throws -> Outcome {
     try start()
-    waitForTermination(onHangUp: onHangUp)
+    Self.waitForTermination(onHangUp: onHangUp)
     return drain()
   }
 
@@ -112,8 +112,9 @@ public final class WorkerPool: Sendable {
     try startThread { self.sweepUntilDrained() }
   }
 
-  private func waitForTermination(onHangUp: () -> Void) {
-    var signals = Self.controlSignals()
+  /// Returns on SIGTERM or SIGINT. On the main thread, after `blockSignals`.
+  public static func waitForTermination(onHangUp: () -> Void = {}) {
+    var signals = controlSignals()
     while true {
       switch sigwaitinfo(&signals, nil) {
       case SIGTERM, SIGINT: return

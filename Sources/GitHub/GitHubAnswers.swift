@@ -59,6 +59,8 @@ public struct RunnerPage: Sendable {
   public let etag: String?
   /// nil on the last page.
   public let nextURL: String?
+  /// What GitHub calls the request, for its support and for an auditor.
+  public let requestID: String?
 }
 
 struct RunnerPageBody: Decodable {

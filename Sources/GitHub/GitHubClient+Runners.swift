@@ -88,7 +88,7 @@ extension GitHubClient {
     let body = try decode(RunnerPageBody.self, response)
     return RunnerPage(
       totalCount: body.totalCount, runners: body.runners, etag: response.header("etag"),
-      nextURL: try nextURL(response))
+      nextURL: try nextURL(response), requestID: response.header("x-github-request-id"))
   }
 
   public var firstRunnerPageURL: String { runnersURL + "?per_page=100" }

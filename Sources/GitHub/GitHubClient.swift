@@ -151,6 +151,10 @@ public struct GitHubClient: Sendable {
     GitHubError(response, now: now(), isRegistration: isRegistration)
   }
 
+  /// A page of a hundred runners with all the labels that a runner can have: nobody must be able to hide from a sync by
+  /// making its list too long to read.
+  private static let maximumResponseSize = 8 << 20
+
   /// Where an answer says that the next page is. Our token goes to GitHub's API only.
   func nextURL(_ response: HTTPResponse) throws(GitHubError) -> String? {
     guard let url = response.link(relation: "next") else { return nil }
@@ -189,6 +193,7 @@ public struct GitHubClient: Sendable {
       ("Content-Type", "application/json"),
     ]
     if let etag { headers.append(("If-None-Match", etag)) }
-    return HTTPRequest(method, url, headers: headers, body: body)
+    return HTTPRequest(
+      method, url, headers: headers, body: body, maximumResponseSize: maximumResponseSize)
   }
 }

@@ -13,8 +13,11 @@ final class CurlHandles: Sendable {
 
   private let idle = Locked<[Handle]>([])
 
-  init() {
+  private let isCancelled: @Sendable () -> Bool
+
+  init(isCancelled: @escaping @Sendable () -> Bool) {
     _ = Self.isInitialized
+    self.isCancelled = isCancelled
   }
 
   deinit {
@@ -30,6 +33,6 @@ final class CurlHandles: Sendable {
       throw .cannotConnect("libcurl could not be initialised")
     }
     defer { idle.withLock { $0.append(handle) } }
-    return try CurlTransfer(handle: handle.pointer).perform(request)
+    return try CurlTransfer(handle: handle.pointer, isCancelled: isCancelled).perform(request)
   }
 }

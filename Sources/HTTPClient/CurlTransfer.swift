@@ -4,6 +4,7 @@ import Foundation
 /// One request and its answer on a libcurl handle.
 struct CurlTransfer {
   let handle: UnsafeMutableRawPointer
+  let isCancelled: @Sendable () -> Bool
 
   /// What the answer's bytes are gathered in while libcurl calls back.
   private final class Received {
@@ -11,11 +12,13 @@ struct CurlTransfer {
     private(set) var body: [UInt8] = []
     private(set) var isOverLimit = false
     private let bodyLimit: Int
+    let isCancelled: () -> Bool
     /// Of all header lines: those of interim answers and trailers too, of which there may be any number.
     private var remainingHeaderSize = 65_536
 
-    init(bodyLimit: Int) {
+    init(bodyLimit: Int, isCancelled: @escaping () -> Bool) {
       self.bodyLimit = bodyLimit
+      self.isCancelled = isCancelled
     }
 
     /// Returns whether there was room for the bytes.
@@ -51,7 +54,7 @@ struct CurlTransfer {
   }
 
   func perform(_ request: HTTPRequest) throws(HTTPClientError) -> HTTPResponse {
-    let received = Received(bodyLimit: request.maximumResponseSize)
+    let received = Received(bodyLimit: request.maximumResponseSize, isCancelled: isCancelled)
     var headers: UnsafeMutablePointer<curl_slist>?
     for header in request.headers {
       headers = curl_slist_append(headers, "\(header.name): \(header.value)")
@@ -123,6 +126,12 @@ struct CurlTransfer {
       let bytes = UnsafeRawBufferPointer(start: data, count: size * count)
       let received = Unmanaged<Received>.fromOpaque(context).takeUnretainedValue()
       return received.addHeaderLine(bytes) ? size * count : 0
+    }
+    shim_curl_set_long(handle, CURLOPT_NOPROGRESS, 0)
+    shim_curl_set_pointer(handle, CURLOPT_XFERINFODATA, context)
+    shim_curl_set_progress(handle) { context, _, _, _, _ in
+      guard let context else { return 1 }
+      return Unmanaged<Received>.fromOpaque(context).takeUnretainedValue().isCancelled() ? 1 : 0
     }
   }
 

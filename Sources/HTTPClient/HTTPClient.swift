@@ -20,10 +20,14 @@ public struct HTTPClient: Sendable {
   }
 
   /// A client over libcurl that keeps connections open for the next request. Make one per process.
-  public static func curl() -> HTTPClient {
-    let handles = CurlHandles()
+  ///
+  /// - Parameter isCancelled: asked now and then, at least once a second. As soon as it says so, the requests under way end
+  ///   with `broken`, and none is sent any more.
+  public static func curl(isCancelled: @escaping @Sendable () -> Bool = { false }) -> HTTPClient {
+    let handles = CurlHandles(isCancelled: isCancelled)
     return HTTPClient { request throws(HTTPClientError) in
       guard URLRule.isAllowed(request.url) else { throw .urlNotAllowed }
+      guard !isCancelled() else { throw .cannotConnect("the program is about to end") }
       return try handles.send(request)
     }
   }

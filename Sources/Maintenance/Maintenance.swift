@@ -1,7 +1,7 @@
 public import Foundation
 public import GitHub
 public import Logging
-import Runners
+public import Runners
 public import Storage
 
 /// What keeps the service's knowledge of its runners true: the work of the one maintenance process, a file for each task.
@@ -15,30 +15,25 @@ public struct Maintenance: Sendable {
     public var staleAfterHours: Int
     public var unmanagedRunners: UnmanagedRunners
     /// Whether the App's webhooks are received here.
-    public var receivesWebhooks = false
+    public var receivesWebhooks: Bool
 
     public init(
       organization: String, installationID: Int64, syncInterval: Int = 300,
-      staleAfterHours: Int = 24, unmanagedRunners: UnmanagedRunners = .alert
+      staleAfterHours: Int = 24, unmanagedRunners: UnmanagedRunners = .alert,
+      receivesWebhooks: Bool = false
     ) {
       self.organization = organization
       self.installationID = installationID
       self.syncInterval = syncInterval
       self.staleAfterHours = staleAfterHours
       self.unmanagedRunners = unmanagedRunners
+      self.receivesWebhooks = receivesWebhooks
     }
   }
 
-  /// What becomes of a runner at GitHub that nobody provisioned here.
-  public enum UnmanagedRunners: String, Sendable, CaseIterable {
-    case ignore
-    /// It is reported, once.
-    case alert
-    /// It is reported and removed.
-    case delete
-  }
-
   let options: Options
+  /// In whose name the audit log has what is done.
+  let actor: AuditEvent.Actor
   let github: GitHubClient
   let database: Database
   let auditFile: AuditFile
@@ -48,9 +43,10 @@ public struct Maintenance: Sendable {
   /// - Parameter now: the wall clock.
   public init(
     options: Options, github: GitHubClient, database: Database, auditFile: AuditFile,
-    logger: Logger, now: @escaping @Sendable () -> Date
+    logger: Logger, actor: AuditEvent.Actor = .maintenance, now: @escaping @Sendable () -> Date
   ) {
     self.options = options
+    self.actor = actor
     self.github = github
     self.database = database
     self.auditFile = auditFile
@@ -58,10 +54,12 @@ public struct Maintenance: Sendable {
     self.now = now
   }
 
-  /// Writes to the database and then to the audit log's file what `body` recorded.
+  /// Writes to the database and then to the audit log's file what `body` recorded. Does not begin where that file cannot be
+  /// written.
   func audited<Result>(
     _ body: (Transaction, _ record: (AuditEvent) throws -> Void) throws -> Result
   ) throws -> Result {
-    try database.write(auditedIn: auditFile, body)
+    try auditFile.checkWritable()
+    return try database.write(auditedIn: auditFile, body)
   }
 }

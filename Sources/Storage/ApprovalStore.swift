@@ -116,6 +116,14 @@ public struct ApprovalStore {
       arguments: [runnerID])
   }
 
+  /// Removes those that expired before a time and on which no runner was provisioned. Returns how many.
+  public func removeUnused(expiredBefore time: Timestamp) throws -> Int {
+    try database.execute(
+      sql: "DELETE FROM approvals WHERE expires_at < ? AND status <> 'used'",
+      arguments: [time.description])
+    return database.changesCount
+  }
+
   private func fetch(
     _ condition: String, _ arguments: [any DatabaseValueConvertible]
   ) throws -> [Approval] {

@@ -114,6 +114,24 @@ public final class Database: Sendable {
     }
   }
 
+  /// Makes this process the one that maintains the database, until it ends. Returns false while another one is. From then on
+  /// nobody else checkpoints.
+  public func becomeMaintainer() -> Bool {
+    checkpoint.takeOver()
+  }
+
+  /// Copies the write-ahead log back into the database file if it has grown. For the maintainer, every few seconds; others
+  /// do so only if there is none.
+  public func checkpointIfDue() throws {
+    do {
+      try pool.writeWithoutTransaction { database in
+        try writeLock.exclusive(until: .now + FileLock.patience) { checkpoint.runIfDue(database) }
+      }
+    } catch {
+      throw StorageError(error)
+    }
+  }
+
   /// Throws `wrongSchema` unless the schema is still that of this program.
   public func checkSchema() throws {
     try read { try SchemaVersion.check($0.database) }
@@ -146,6 +164,10 @@ public struct Transaction {
   public var installations: InstallationStore { InstallationStore(database: database, now: now) }
   public var webhookDeliveries: WebhookDeliveryStore {
     WebhookDeliveryStore(database: database, now: now)
+  }
+  public var runnerPages: RunnerPageStore { RunnerPageStore(database: database) }
+  public var unmanagedRunners: UnmanagedRunnerStore {
+    UnmanagedRunnerStore(database: database, now: now)
   }
   public var usedTokens: UsedTokenStore { UsedTokenStore(database: database, now: now) }
 }

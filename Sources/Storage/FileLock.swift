@@ -45,6 +45,9 @@ final class FileLock: Sendable {
     return try body()
   }
 
+  /// Takes the lock for as long as this object lives, if it is free.
+  func hold() -> Bool { tryLock() }
+
   private func tryLock() -> Bool {
     flock(descriptor, LOCK_EX | LOCK_NB) == 0
   }

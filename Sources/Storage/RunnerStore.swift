@@ -209,7 +209,7 @@ public struct RunnerStore {
       ])
   }
 
-  private func fetch(
+  func fetch(
     _ condition: String, _ arguments: [any DatabaseValueConvertible]
   ) throws -> [Runner] {
     try Row.fetchAll(

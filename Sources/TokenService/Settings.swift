@@ -22,6 +22,11 @@ public struct Settings: Sendable {
   public var databasePath: String
   public var auditLogPath: String
   public var workerThreads: Int
+  /// Seconds from one full sync with GitHub to the next.
+  public var syncIntervalSeconds = 300
+  /// How long a runner may be offline before it is removed; zero: for ever.
+  public var staleRunnerHours = 24
+  public var unmanagedRunners = UnmanagedRunners.alert
   public var logLevel: LogLevel
   /// Names that were set and look as if they were meant for this service, which reads none such.
   public var unknownVariables: [String] = []

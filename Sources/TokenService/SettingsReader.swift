@@ -41,6 +41,9 @@ extension Settings {
       "AUDIT_LOG_PATH", default: "/var/log/runner-token-service/audit.jsonl")
     let threads = reader.number("WORKER_THREADS", default: 16, in: 1...512)
     let logLevel = reader.choice("LOG_LEVEL", default: LogLevel.info)
+    let syncInterval = reader.number("SYNC_INTERVAL_SECONDS", default: 300, in: 10...86_400)
+    let staleHours = reader.number("CLEANUP_STALE_RUNNERS_HOURS", default: 24, in: 0...87_600)
+    let unmanagedRunners = reader.choice("UNMANAGED_RUNNERS", default: UnmanagedRunners.alert)
     guard reader.faults.isEmpty, let github else { throw SettingsError(faults: reader.faults) }
     self.init(
       github: github, isAuthenticationEnabled: isAuthenticationEnabled,
@@ -49,7 +52,8 @@ extension Settings {
       defaultMaximumRunners: maximumRunners < 0 ? nil : Int(maximumRunners),
       hasClaimPolicies: hasClaimPolicies, defaultRunnerGroupID: groupID,
       databasePath: databasePath, auditLogPath: auditLogPath, workerThreads: Int(threads),
-      logLevel: logLevel)
+      syncIntervalSeconds: Int(syncInterval), staleRunnerHours: Int(staleHours),
+      unmanagedRunners: unmanagedRunners, logLevel: logLevel)
   }
 }
 

@@ -111,6 +111,7 @@ private struct StateAnswer: Encodable {
   let jitConfigsIssued: Int
   let installationTokensIssued: Int
   let jwksFetches: Int
+  let notModified: Int
   let requests: [String: Int]
   let faultsPending: Int
   let rateLimitRemaining: Int
@@ -122,6 +123,7 @@ private struct StateAnswer: Encodable {
     jitConfigsIssued = state.issued.jitConfigs
     installationTokensIssued = state.issued.installationTokens
     jwksFetches = state.requests["GET \(Endpoint.jwksPath)"] ?? 0
+    notModified = state.notModified
     requests = state.requests
     faultsPending = state.faults.count
     rateLimitRemaining = state[.installation, now: now].remaining

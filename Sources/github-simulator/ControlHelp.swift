@@ -43,6 +43,8 @@ enum ControlHelp {
              As config.sh does.
       POST   /runners/connect  {"encoded_jit_config"}
              As run.sh --jitconfig does.
+      POST   /runners/many  {"count", "prefix": "many", "labels": []}
+             Online runners named {prefix}-00001 and so on, from nobody's token.
       POST   /runners/{name}/status  {"status": "online" or "offline"}
       POST   /runners/{name}/job  {"action": "start" or "finish"}
              An ephemeral runner is gone when its job has finished.

@@ -5,6 +5,7 @@ extension Endpoint {
   /// What happens on the runners' machines. Each is described in `ControlHelp`.
   static let controlRunners = [
     Endpoint("POST", "/control/runners/register", Simulator.registerRunner),
+    Endpoint("POST", "/control/runners/many", Simulator.addRunners),
     Endpoint("POST", "/control/runners/connect", Simulator.connectJITRunner),
     Endpoint("POST", "/control/runners/{name}/status", Simulator.setStatus),
     Endpoint("POST", "/control/runners/{name}/job", Simulator.changeJob),

@@ -116,6 +116,7 @@ extension Simulator {
     let tag = isRead ? "W/\"\(digest)\"" : "\"\(digest)\""
     if isRead, let known = call.header("If-None-Match"), known == "*" || known.contains(digest) {
       response = Response(status: 304)
+      state.withLock { $0.notModified += 1 }
     }
     response.setDefault("ETag", tag)
     response.setDefault("Cache-Control", "private, max-age=60, s-maxage=60")

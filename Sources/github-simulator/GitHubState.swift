@@ -24,6 +24,9 @@ struct GitHubState: Sendable {
   /// How many came, by method and template.
   var requests: [String: Int] = [:]
 
+  /// How many answers said that what was asked for had not changed.
+  var notModified = 0
+
   init(now: Date) {
     rateLimits = [
       .installation: RateLimit(limit: 5000, now: now),

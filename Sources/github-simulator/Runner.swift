@@ -71,10 +71,20 @@ struct RunnerRegistry: Sendable {
   private var runners: [Int: Runner] = [:]
   private var ids: [String: Int] = [:]
   private var lastID = 545_600
+  /// The ids in the order of the names, with the names that they were sorted by: sorting anew for each page of a long list
+  /// takes longer than all else.
+  private var order: [(name: String, id: Int)] = []
 
   /// In the order of their names, as GitHub lists them.
-  var sorted: [Runner] {
-    runners.values.sorted { ($0.name.lowercased(), $0.id) < ($1.name.lowercased(), $1.id) }
+  var sorted: [Runner] { order.compactMap { runners[$0.id] } }
+
+  private func position(of name: String) -> Int {
+    var (low, high) = (0, order.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if order[middle].name < name { low = middle + 1 } else { high = middle }
+    }
+    return low
   }
 
   var count: Int { runners.count }
@@ -93,13 +103,17 @@ struct RunnerRegistry: Sendable {
 
   /// Adds a runner, or changes the one with this id.
   mutating func store(_ runner: Runner) {
-    runners[runner.id] = runner
-    ids[runner.name.lowercased()] = runner.id
+    let name = runner.name.lowercased()
+    if runners.updateValue(runner, forKey: runner.id) == nil {
+      order.insert((name, runner.id), at: position(of: name))
+    }
+    ids[name] = runner.id
   }
 
   mutating func remove(_ runner: Runner) {
-    runners[runner.id] = nil
-    ids[runner.name.lowercased()] = nil
+    let name = runner.name.lowercased()
+    if runners.removeValue(forKey: runner.id) != nil { order.remove(at: position(of: name)) }
+    ids[name] = nil
   }
 
   /// The runner that this JIT config belongs to.

@@ -14,10 +14,10 @@ struct RunnerTokenServiceCommand: ParsableCommand {
       """,
     version: Version.current,
     subcommands: [
-      WorkerCommand.self, InitDatabaseCommand.self, CheckConfigCommand.self, CheckTokenCommand.self,
+      WorkerCommand.self, MaintainCommand.self, SyncCommand.self, CleanupCommand.self,
+      InitDatabaseCommand.self, CheckConfigCommand.self, CheckTokenCommand.self,
       ListRunnersCommand.self, ListLabelPoliciesCommand.self, SetLabelPolicyCommand.self,
-      DeleteLabelPolicyCommand.self,
-      ExportSecurityEventsCommand.self, ReportCommand.self,
+      DeleteLabelPolicyCommand.self, ExportSecurityEventsCommand.self, ReportCommand.self,
       ListApprovalsCommand.self, ApproveCommand.self, DenyCommand.self,
     ])
 }

@@ -20,7 +20,8 @@ import Testing
       "OIDC", "Patterns", "Runners", "Storage", "StrictJSON",
     ],
     "runner-token-service": [
-      "ArgumentParser", "Configuration", "FastCGI", "GitHub", "HTTPClient", "Logging",
+      "ArgumentParser", "Concurrency", "Configuration", "FastCGI", "GitHub", "HTTPClient",
+      "Logging",
       "Maintenance", "OIDC", "Patterns", "Runners", "Storage", "SystemPackage", "TokenService",
     ],
     "github-simulator": ["ArgumentParser", "Concurrency", "FastCGI", "JOSE", "StrictJSON"],

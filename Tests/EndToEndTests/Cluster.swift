@@ -74,6 +74,24 @@ final class Cluster {
     return worker
   }
 
+  /// Starts a maintenance process on the workers' database, with its log in a file of this name.
+  func startMaintenance(
+    log: String = "maintain.log", settings: [String: String] = [:]
+  ) throws -> ChildProcess {
+    let file = try openLog(log)
+    defer { close(file) }
+    return try ChildProcess(
+      Self.products + "/runner-token-service", ["maintain"],
+      environment: environment.merging(settings) { $1 }, directory: directory.path, errors: file)
+  }
+
+  /// The lines of a log with this message.
+  func logLines(_ log: String, _ message: String) throws -> [JSONObject] {
+    try String(contentsOfFile: directory.file(log), encoding: .utf8).split(separator: "\n")
+      .compactMap { try? JSONValue(parsing: Array($0.utf8)).object }
+      .filter { $0["message"]?.string == message }
+  }
+
   /// One of the program's commands under the workers' settings, or some of its own, with a text as its standard input.
   func command(
     _ arguments: [String], input: String = "", settings: [String: String] = [:]

@@ -200,6 +200,20 @@ import Testing
     #expect(server.requests.count == 1)
   }
 
+  @Test func `a client that is cancelled ends what is under way and sends nothing more`() throws {
+    let server = try LoopbackServer { _ in .silence }
+    defer { server.stop() }
+    // From its first request on.
+    let client = HTTPClient.curl { !server.requests.isEmpty }
+    let start = ContinuousClock.now
+    #expect(throws: HTTPClientError.self) { try client.send(HTTPRequest(.get, server.url)) }
+    #expect(ContinuousClock.now - start < .seconds(5))
+    #expect(throws: HTTPClientError.cannotConnect("the program is about to end")) {
+      try client.send(HTTPRequest(.get, server.url))
+    }
+    #expect(server.requests.count == 1)
+  }
+
   @Test(arguments: ["", "garbage", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort"])
   func `a broken answer is told apart from no connection`(bytes: String) throws {
     let server = try LoopbackServer { _ in .bytesThenClose(bytes) }

@@ -242,6 +242,31 @@ import Testing
     let size = try #require(attributes[.size] as? Int)
     #expect(size < Checkpoint.threshold)
   }
+
+  @Test func `while one maintains the database nobody else copies its log back`() throws {
+    let worker = try migrated()
+    func logSize() throws -> Int {
+      let attributes = try FileManager.default.attributesOfItem(atPath: path + "-wal")
+      return attributes[.size] as? Int ?? 0
+    }
+    do {
+      let maintainer = try open()
+      #expect(maintainer.becomeMaintainer())
+      #expect(maintainer.becomeMaintainer())
+      #expect(!worker.becomeMaintainer())
+      let filler = String(repeating: "x", count: 1 << 20)
+      for _ in 0..<20 {
+        _ = try worker.write {
+          try $0.auditLog.append(AuditEvent(.refresh, actor: .init(userAgent: filler)))
+        }
+      }
+      #expect(try logSize() > Checkpoint.threshold)
+      try maintainer.checkpointIfDue()
+      #expect(try logSize() == 0)
+    }
+    // It is gone, and the next may take its place.
+    #expect(worker.becomeMaintainer())
+  }
 }
 
 extension Principal {

@@ -263,6 +263,25 @@ import Testing
     #expect(try read(["GITHUB_WEBHOOK_SECRET": ""]).github.webhookKey == nil)
   }
 
+  @Test func `maintenance is configured within limits`() throws {
+    let settings = try read()
+    #expect(settings.syncIntervalSeconds == 300)
+    #expect(settings.staleRunnerHours == 24)
+    #expect(settings.unmanagedRunners == .alert)
+    let changed = try read([
+      "SYNC_INTERVAL_SECONDS": "10", "CLEANUP_STALE_RUNNERS_HOURS": "0",
+      "UNMANAGED_RUNNERS": "delete",
+    ])
+    #expect(changed.syncIntervalSeconds == 10)
+    #expect(changed.staleRunnerHours == 0)
+    #expect(changed.unmanagedRunners == .delete)
+    #expect(
+      faults([
+        "SYNC_INTERVAL_SECONDS": "9", "CLEANUP_STALE_RUNNERS_HOURS": "-1",
+        "UNMANAGED_RUNNERS": "remove",
+      ]) == ["SYNC_INTERVAL_SECONDS", "CLEANUP_STALE_RUNNERS_HOURS", "UNMANAGED_RUNNERS"])
+  }
+
   @Test func `a variable that is only nearly one of ours is told`() {
     #expect(
       Settings.unknownVariables(among: [

@@ -1,0 +1,57 @@
+import GitHub
+import Logging
+import Runners
+import Storage
+
+extension Maintenance {
+  /// Removes the runners at GitHub that are to be removed, as far as GitHub lets it: one that runs a job stays until the
+  /// job is done, and is tried again each time.
+  public func removeMarkedRunners() throws {
+    let runners = try database.read {
+      try $0.runners.toRemove(organization: options.organization)
+    }
+    guard !runners.isEmpty else { return }
+    try checkMayAsk(for: .deletionAndVerification)
+    try forEach(of: runners) { runner in
+      do { try remove(runner) } catch GitHubError.runnerBusy {
+        logger.info(
+          "a runner that is to be removed is busy",
+          metadata: ["runner_id": "\(runner.id)", "runner_name": "\(runner.name)"])
+      }
+    }
+  }
+
+  private func remove(_ runner: Runner) throws {
+    guard let removal = runner.removal else { return }
+    let listed = try look(at: runner)
+    // It has come back while it waited to be removed for having been away.
+    if removal.reason == .stale, let listed, listed.isOnline {
+      return try keep(runner, listed)
+    }
+    var wasThere = false
+    if let listed, runner.githubRunnerID != nil || runner.canBe(labeled: listed.labels) {
+      wasThere = try github.deleteRunner(id: listed.id)
+    }
+    try audited { transaction, record in
+      guard var current = try transaction.runners.runner(id: runner.id),
+        current.status != .deleted, current.githubRunnerID == runner.githubRunnerID
+      else { return }
+      current.delete(for: removal.reason, at: transaction.now)
+      try transaction.runners.update(current)
+      let kind: AuditEvent.Kind = removal.reason == .stale ? .cleanup : .deprovision
+      try record(
+        current.event(
+          kind, by: actor,
+          ["reason": .text(removal.reason.rawValue), "was_at_github": .flag(wasThere)]))
+    }
+  }
+
+  private func keep(_ runner: Runner, _ listed: ListedRunner) throws {
+    var (after, violation) = runner.compared(with: listed, at: Timestamp(now()))
+    after.removal = nil
+    _ = try apply([
+      EvidencedChange(
+        change: SyncPlan.Change(from: runner, to: after, violation: violation), evidence: [:])
+    ])
+  }
+}

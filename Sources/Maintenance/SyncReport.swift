@@ -1,0 +1,25 @@
+public import Runners
+
+/// What a full sync did.
+public struct SyncReport: Sendable {
+  public let number: Int64
+  public let pages: Int
+  /// Of them, those that GitHub said had not changed.
+  public let unchangedPages: Int
+  /// Requests to GitHub.
+  public let requests: Int
+  /// At GitHub.
+  public let runners: Int
+  /// Whether the list did not change while it was read.
+  public let isComplete: Bool
+  public let changes: [SyncPlan.Change]
+  /// Runners that nobody provisioned here, seen for the first time.
+  public let unmanaged: [ListedRunner]
+}
+
+/// How a sync ended.
+public enum SyncOutcome: Sendable {
+  case done(SyncReport)
+  /// GitHub was not asked, or not to the end: why, and in how many seconds it makes sense again, where that is known.
+  case paused(reason: String, retryAfter: Int?)
+}

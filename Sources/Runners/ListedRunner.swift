@@ -1,0 +1,32 @@
+/// A runner as GitHub shows it, as far as it matters here.
+public struct ListedRunner: Sendable, Equatable, Codable {
+  public let id: Int64
+  public let name: String
+  /// `unknown` for a runner that has never connected.
+  public let os: String?
+  public let isOnline: Bool
+  public let isBusy: Bool
+  /// Names, those that GitHub adds by itself among them.
+  public let labels: [String]
+  /// Not in every answer, as the next.
+  public let runnerGroupID: Int64?
+  public let isEphemeral: Bool?
+
+  public init(
+    id: Int64, name: String, os: String?, isOnline: Bool, isBusy: Bool, labels: [String],
+    runnerGroupID: Int64? = nil, isEphemeral: Bool? = nil
+  ) {
+    self.id = id
+    self.name = name
+    self.os = os
+    self.isOnline = isOnline
+    self.isBusy = isBusy
+    self.labels = labels
+    self.runnerGroupID = runnerGroupID
+    self.isEphemeral = isEphemeral
+  }
+
+  /// GitHub's own larger hosted runners are in the organization's list, with no labels. `config.sh` makes no runner that has
+  /// none.
+  public var isHostedByGitHub: Bool { labels.isEmpty }
+}

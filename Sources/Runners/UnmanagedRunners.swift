@@ -1,0 +1,8 @@
+/// What becomes of a runner at GitHub that nobody provisioned here.
+public enum UnmanagedRunners: String, Sendable, CaseIterable {
+  case ignore
+  /// It is reported, once.
+  case alert
+  /// It is reported and removed.
+  case delete
+}

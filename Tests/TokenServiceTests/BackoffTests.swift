@@ -1,0 +1,14 @@
+import Testing
+
+@testable import Maintenance
+
+@Suite struct BackoffTests {
+  @Test(arguments: [
+    // Failures in a row, interval, seconds to wait.
+    (0, 300, 300), (1, 300, 20), (2, 300, 40), (5, 300, 300), (1000, 300, 300),
+    (0, 20, 20), (1, 20, 20), (3, 20, 60), (1, 5, 5), (4, 5, 40), (9, 86_400, 5120),
+  ])
+  func `a task that fails waits longer each time`(failures: Int, interval: Int, seconds: Int) {
+    #expect(Backoff.delay(afterFailures: failures, interval: interval) == seconds)
+  }
+}

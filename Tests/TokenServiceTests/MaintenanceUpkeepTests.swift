@@ -1,0 +1,239 @@
+import Foundation
+import GitHub
+import HTTPClient
+import Runners
+import Storage
+import StrictJSON
+import TestSupport
+import Testing
+
+@testable import Maintenance
+@testable import TokenService
+
+/// What happens to runners that are not what was granted, to those that are to go, and to those that are nobody's.
+@Suite struct MaintenanceUpkeepTests {
+  // MARK: - Label verification
+
+  @Test func `a runner with labels that were not granted is removed and told of`() throws {
+    let world = try World()
+    try world.register(taken: #"["prod"]"#)
+    try world.sync()
+    let marked = try world.runner("ci-1")
+    #expect(marked.removal?.reason == .policyViolation)
+    #expect(marked.verifiedAt == nil)
+    let event = try #require(try world.securityEvents(.labelPolicyViolation).first).event
+    #expect(event.severity == .high)
+    #expect(event.actor.identity == "alice@example.com")
+    #expect(event.runnerID == marked.id)
+    #expect(event.data["extra_labels"] == .texts(["prod"]))
+    #expect(event.data["missing_labels"] == .texts(["gpu"]))
+    let record = try #require(try world.auditLines("label_verification").first)
+    #expect(record["success"]?.bool == false)
+
+    try world.maintenance().removeMarkedRunners()
+    #expect(try !world.githubHas("ci-1"))
+    #expect(try world.runner("ci-1").deletionReason == .policyViolation)
+    try world.sync()
+    #expect(try world.securityEvents(.labelPolicyViolation).count == 1)
+    #expect(try world.securityEvents(.unmanagedRunner).isEmpty)
+  }
+
+  @Test func `nobody is removed at GitHub while that cannot be audited`() throws {
+    let world = try World()
+    try world.register(taken: #"["prod"]"#)
+    try world.sync()
+    let path = world.directory.file("audit.jsonl")
+    try FileManager.default.moveItem(atPath: path, toPath: path + ".away")
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+    #expect(throws: StorageError.self) { try world.maintenance().removeMarkedRunners() }
+    #expect(try world.githubHas("ci-1"))
+
+    try FileManager.default.removeItem(atPath: path)
+    try world.maintenance().removeMarkedRunners()
+    #expect(try !world.githubHas("ci-1"))
+  }
+
+  @Test func `a busy one is tried again until it is gone`() throws {
+    let world = try World()
+    let maintenance = world.maintenance()
+    try world.register(taken: #"["gpu","prod"]"#, members: "")
+    try world.control("POST", "/runners/ci-1/job", #"{"action":"start"}"#)
+    try world.sync(maintenance)
+    for _ in 0..<2 {
+      _ = try maintenance.upkeep()
+      #expect(try world.githubHas("ci-1"))
+      #expect(try world.runner("ci-1").status == .active)
+    }
+    try world.control("POST", "/runners/ci-1/job", #"{"action":"finish"}"#)
+    _ = try maintenance.upkeep()
+    #expect(try !world.githubHas("ci-1"))
+    #expect(try world.runner("ci-1").deletionReason == .policyViolation)
+  }
+
+  @Test func `labels that were replaced after the verification are found by the next sync`() throws
+  {
+    let world = try World()
+    try world.register()
+    try world.sync()
+    #expect(try world.runner("ci-1").verifiedAt != nil)
+    let token = try #require(
+      try world.provision(#"{"runner_name":"ci-2","labels":["gpu"]}"#)
+        .object["registration_token"]?.string)
+    try world.control(
+      "POST", "/runners/register",
+      #"{"token":"\#(token)","name":"ci-1","labels":["gpu","prod"],"replace":true}"#)
+    try world.sync()
+    #expect(try world.runner("ci-1").removal?.reason == .policyViolation)
+  }
+
+  @Test func `one that was seen by a refresh is verified before the next sync`() throws {
+    let world = try World()
+    try world.register()
+    _ = world.send("POST", "/api/v1/runners/ci-1/refresh", token: try world.token())
+    #expect(try world.runner("ci-1").githubRunnerID != nil)
+    #expect(try world.runner("ci-1").verifiedAt == nil)
+    try world.maintenance().verifyNewRunners()
+    #expect(try world.runner("ci-1").verifiedAt != nil)
+    #expect(try world.auditLines("label_verification").count == 1)
+    let calls = world.calls("/actions/runners/")
+    try world.maintenance().verifyNewRunners()
+    #expect(world.calls("/actions/runners/") == calls)
+  }
+
+  // MARK: - Reservations
+
+  private func leaveReservation(
+    _ world: World, _ provisioning: Provisioning, name: String = "jit-1"
+  ) throws {
+    let time = Timestamp(world.clock.date)
+    try world.database.write { transaction in
+      try transaction.runners.insert(
+        MaintenanceSyncTests.row(
+          name, githubID: nil, at: time, status: .pending, provisioning: provisioning,
+          pendingFor: 30))
+    }
+  }
+
+  @Test func `a reservation is released when its time is over, and not before`() throws {
+    let world = try World()
+    try leaveReservation(world, .registrationToken)
+    try world.maintenance().releaseExpiredReservations()
+    #expect(try world.runner("jit-1").status == .pending)
+    world.clock.advance(by: 31)
+    try world.maintenance().releaseExpiredReservations()
+    #expect(try world.runner("jit-1").deletionReason == .reservationExpired)
+    #expect(world.calls("/actions/runners") == 0)
+    #expect(try world.auditLines("status_change").count == 1)
+  }
+
+  @Test func `what a dead worker left at GitHub goes with its reservation`() throws {
+    let world = try World()
+    try leaveReservation(world, .jit)
+    _ = try world.service.github.makeJITConfiguration(
+      name: "jit-1", runnerGroupID: 1, labels: ["self-hosted", "gpu"], workFolder: "_work")
+    world.clock.advance(by: 31)
+    try world.maintenance().releaseExpiredReservations()
+    #expect(try !world.githubHas("jit-1"))
+    #expect(try world.runner("jit-1").deletionReason == .reservationExpired)
+  }
+
+  @Test func `another's runner of that name stays`() throws {
+    let world = try World()
+    try leaveReservation(world, .jit)
+    try world.control(
+      "POST", "/runners/many", #"{"count":1,"prefix":"jit","labels":["gpu"]}"#)
+    _ = try world.service.github.makeJITConfiguration(
+      name: "jit-1", runnerGroupID: 1, labels: ["self-hosted", "other"], workFolder: "_work")
+    world.clock.advance(by: 31)
+    try world.maintenance().releaseExpiredReservations()
+    #expect(try world.githubHas("jit-1"))
+    #expect(try world.runner("jit-1").deletionReason == .reservationExpired)
+  }
+
+  @Test func `while GitHub cannot be asked a JIT reservation stays`() throws {
+    let world = try World()
+    try leaveReservation(world, .jit)
+    world.clock.advance(by: 31)
+    world.fail("/actions/runners", .timedOut)
+    #expect(throws: (any Error).self) { try world.maintenance().releaseExpiredReservations() }
+    #expect(try world.runner("jit-1").status == .pending)
+  }
+
+  // MARK: - Unmanaged runners
+
+  @Test(arguments: [
+    (UnmanagedRunners.ignore, 0, true), (.alert, 2, true), (.delete, 2, false),
+  ])
+  func `what is nobody's is ignored, told of once, or removed as well`(
+    choice: UnmanagedRunners, events: Int, remains: Bool
+  ) throws {
+    let world = try World()
+    let maintenance = world.maintenance(unmanagedRunners: choice)
+    try world.register()
+    try world.control("POST", "/runners/many", #"{"count":2,"prefix":"stray"}"#)
+    for _ in 0..<2 { try world.sync(maintenance) }
+    try maintenance.removeUnmanagedRunners()
+    // Not yet: somebody's reservation may be behind it.
+    #expect(try world.githubHas("stray-00001"))
+    #expect(try world.securityEvents(.unmanagedRunner).count == events)
+    #expect(try world.auditLines("unmanaged_runner").count == events)
+
+    world.clock.advance(by: 60)
+    try maintenance.removeUnmanagedRunners()
+    #expect(try world.githubHas("stray-00001") == remains)
+    #expect(try world.githubHas("ci-1"))
+    try world.sync(maintenance)
+    #expect(try world.securityEvents(.unmanagedRunner).count == events)
+  }
+
+  @Test func `an unmanaged runner that is busy goes when its job is done`() throws {
+    let world = try World()
+    let maintenance = world.maintenance(unmanagedRunners: .delete)
+    try world.control("POST", "/runners/many", #"{"count":1,"prefix":"stray"}"#)
+    try world.control("POST", "/runners/stray-00001/job", #"{"action":"start"}"#)
+    try world.sync(maintenance)
+    world.clock.advance(by: 61)
+    try maintenance.removeUnmanagedRunners()
+    #expect(try world.githubHas("stray-00001"))
+    try world.control("POST", "/runners/stray-00001/job", #"{"action":"finish"}"#)
+    try maintenance.removeUnmanagedRunners()
+    #expect(try !world.githubHas("stray-00001"))
+  }
+
+  // MARK: - Stale runners
+
+  @Test func `a runner that was away for long is removed, and another is not`() throws {
+    let world = try World()
+    let maintenance = world.maintenance(staleAfterHours: 24)
+    for name in ["away", "back", "here"] { try world.register(name) }
+    try world.sync(maintenance)
+    for name in ["away", "back"] {
+      try world.control("POST", "/runners/\(name)/status", #"{"status":"offline"}"#)
+    }
+    try world.sync(maintenance)
+    world.clock.advance(by: 23 * 3600)
+    #expect(try maintenance.cleanUpStaleRunners().isEmpty)
+    world.clock.advance(by: 3700)
+    // Nobody here knows that it is back.
+    try world.control("POST", "/runners/back/status", #"{"status":"online"}"#)
+    #expect(try maintenance.cleanUpStaleRunners(isDryRun: true).count == 2)
+    #expect(try world.githubHas("away"))
+
+    #expect(try maintenance.cleanUpStaleRunners().map(\.name.description) == ["away"])
+    #expect(try !world.githubHas("away"))
+    #expect(try world.runner("away").deletionReason == .stale)
+    #expect(try world.runner("back").status == .active)
+    #expect(try world.auditLines("cleanup").count == 1)
+  }
+
+  @Test func `with no hours set nobody is ever stale`() throws {
+    let world = try World()
+    let maintenance = world.maintenance(staleAfterHours: 0)
+    try world.register()
+    try world.control("POST", "/runners/ci-1/status", #"{"status":"offline"}"#)
+    try world.sync(maintenance)
+    world.clock.advance(by: 1_000_000)
+    #expect(try maintenance.cleanUpStaleRunners().isEmpty)
+    #expect(try world.githubHas("ci-1"))
+  }
+}
