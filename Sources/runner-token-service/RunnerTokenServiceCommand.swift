@@ -17,6 +17,7 @@ struct RunnerTokenServiceCommand: ParsableCommand {
       WorkerCommand.self, InitDatabaseCommand.self, CheckConfigCommand.self, CheckTokenCommand.self,
       ListLabelPoliciesCommand.self, SetLabelPolicyCommand.self, DeleteLabelPolicyCommand.self,
       ExportSecurityEventsCommand.self,
+      ExportAuditLogCommand.self, VerifyAuditLogCommand.self, ArchiveAuditLogCommand.self,
       ListApprovalsCommand.self, ApproveCommand.self, DenyCommand.self,
     ])
 }

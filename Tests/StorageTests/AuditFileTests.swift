@@ -14,12 +14,13 @@ import Testing
     path = directory.file("audit.jsonl")
   }
 
-  private func record(_ id: Int64, userAgent: String = "curl") -> AuditRecord {
-    AuditRecord(
-      id: id, timestamp: Timestamp(milliseconds: 1_800_000_000_000),
-      event: AuditEvent(
+  private func record(_ id: Int64, userAgent: String = "curl") throws -> AuditRecord {
+    try AuditRecord(
+      AuditEvent(
         .provision, actor: .init(identity: "alice", userAgent: userAgent),
-        data: ["labels": .texts(["gpu"])]))
+        data: ["labels": .texts(["gpu"])]),
+      at: Timestamp(milliseconds: 1_800_000_000_000), id: id,
+      after: AuditHead(id: id - 1, hash: AuditChain.beginning))
   }
 
   private func lines(_ path: String) throws -> [String] {
@@ -27,17 +28,18 @@ import Testing
   }
 
   @Test func `a record is one line of JSON`() throws {
-    try AuditFile(path: path).append([record(7)])
+    try AuditFile(path: path).append([try record(7)])
     #expect(
       try lines(path) == [
-        #"{"event_data":{"labels":["gpu"]},"event_type":"provision","id":7,"success":true,"#
-          + #""timestamp":"2027-01-15T08:00:00.000Z","user_agent":"curl","user_identity":"alice"}"#
+        #"{"event_data":{"labels":["gpu"]},"event_type":"provision","#
+          + #""hash":"\#(try record(7).hash)","id":7,"prev_hash":"\#(AuditChain.beginning)","#
+          + #""success":true,"timestamp":"2027-01-15T08:00:00.000Z","user_agent":"curl","user_identity":"alice"}"#
       ])
   }
 
   @Test func `control and direction characters are escaped`() throws {
     let hostile = "a\n\u{1B}[2J\u{7F}\u{85}\u{9B}\u{202E}\u{2066}\u{2028}z"
-    try AuditFile(path: path).append([record(1, userAgent: hostile)])
+    try AuditFile(path: path).append([try record(1, userAgent: hostile)])
     let bytes = try Data(contentsOf: URL(fileURLWithPath: path))
     let line = String(decoding: bytes, as: UTF8.self)
     #expect(line.count { $0 == "\n" } == 1)
@@ -48,15 +50,15 @@ import Testing
 
   @Test func `the file is made anew after it was moved away`() throws {
     let file = AuditFile(path: path)
-    try file.append([record(1)])
+    try file.append([try record(1)])
     try FileManager.default.moveItem(atPath: path, toPath: path + ".1")
-    try file.append([record(2)])
+    try file.append([try record(2)])
     #expect(try lines(path + ".1").count == 1)
     #expect(try lines(path).count == 1)
   }
 
   @Test func `the file is not for everybody`() throws {
-    try AuditFile(path: path).append([record(1)])
+    try AuditFile(path: path).append([try record(1)])
     let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
     #expect(try #require(mode) & 0o137 == 0)
   }
@@ -71,19 +73,19 @@ import Testing
       try FileManager.default.createSymbolicLink(atPath: path, withDestinationPath: "/dev/null")
     }
     let file = AuditFile(path: path)
-    #expect(throws: StorageError.self) { try file.append([record(1)]) }
+    #expect(throws: StorageError.self) { try file.append([try record(1)]) }
     try FileManager.default.removeItem(atPath: path)
-    try file.append([record(2)])
+    try file.append([try record(2)])
     #expect(try lines(path).count == 1)
   }
 
   @Test func `a missing directory is an error until it is there`() throws {
     let file = AuditFile(path: directory.file("missing/audit.jsonl"))
-    #expect(throws: StorageError.self) { try file.append([record(1)]) }
+    #expect(throws: StorageError.self) { try file.append([try record(1)]) }
     #expect(throws: StorageError.self) { try file.checkWritable() }
     try FileManager.default.createDirectory(
       atPath: directory.file("missing"), withIntermediateDirectories: false)
-    try file.append([record(2)])
+    try file.append([try record(2)])
     #expect(try lines(directory.file("missing/audit.jsonl")).count == 1)
   }
 
@@ -96,9 +98,9 @@ import Testing
       let file = AuditFile(path: path)
       func append(_ id: Int64) throws {
         try file.append([
-          AuditRecord(
-            id: id, timestamp: Timestamp(milliseconds: 0),
-            event: AuditEvent(.refresh, actor: .init()))
+          try AuditRecord(
+            AuditEvent(.refresh, actor: .init()), at: Timestamp(milliseconds: 0), id: id,
+            after: AuditHead(id: id - 1, hash: AuditChain.beginning))
         ])
       }
       try append(1)
