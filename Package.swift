@@ -119,7 +119,8 @@ let package = Package(
       ],
       swiftSettings: strict),
     .testTarget(
-      name: "StorageTests", dependencies: ["Runners", "Storage", "TestSupport", grdb],
+      name: "StorageTests",
+      dependencies: ["Migrations", "Runners", "Storage", "TestSupport", grdb],
       swiftSettings: strict),
     .testTarget(
       name: "TokenServiceTests",

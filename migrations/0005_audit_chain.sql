@@ -11,8 +11,10 @@ END;
 
 CREATE TRIGGER audit_log_chains_rows BEFORE INSERT ON audit_log
 WHEN NEW.hash IS NULL OR NEW.prev_hash IS NULL
+  -- INSERT OR REPLACE deletes without asking the trigger for that.
+  OR EXISTS (SELECT 1 FROM audit_log WHERE id = NEW.id)
 BEGIN
-  SELECT RAISE(ABORT, 'a row of audit_log needs its hash and that of the row before');
+  SELECT RAISE(ABORT, 'audit_log takes new rows only, with their hash and that of the row before');
 END;
 
 -- Rows that were archived and are gone from the table, a row here for each archive. The table continues from the last of

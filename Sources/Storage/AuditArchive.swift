@@ -51,7 +51,7 @@ public struct AuditArchive: Sendable {
   /// all the same.
   public func removeRows(
     from database: Database, auditedIn file: AuditFile, by actor: AuditEvent.Actor,
-    onProgress: (_ rows: Int) -> Void = { _ in }
+    onProgress: (_ rows: Int) throws -> Void = { _ in }
   ) throws {
     // What the file lacks could not be taken from the table any more.
     try database.catchUp(file)
@@ -62,7 +62,7 @@ public struct AuditArchive: Sendable {
         }
         try transaction.auditLog.remove(through: head, archive: sha256)
       }
-      onProgress(Int(head.id - content.firstID + 1))
+      try onProgress(Int(head.id - content.firstID + 1))
     }
   }
 }

@@ -27,6 +27,12 @@ struct AuditMirror {
 
   /// Returns how many records it has appended.
   func catchUp() throws -> Int {
+    // Two that look before either writes would both write the same.
+    let lock = try FileLock(path: database.path + ".mirror.lock")
+    return try lock.exclusive(until: .now + FileLock.patience) { try catchUpAlone() }
+  }
+
+  private func catchUpAlone() throws -> Int {
     // Once the write lock is had, whoever committed a record up to here has also had their turn with the file.
     let found = try database.write { transaction in
       let mark = try Self.mark(transaction)
@@ -41,21 +47,17 @@ struct AuditMirror {
     let missing = try missing(from: readers, after: old, through: new.lastID)
     var count = 0
     for start in stride(from: 0, to: missing.count, by: Self.step) {
-      count += try append(missing[start..<min(start + Self.step, missing.count)], since: old)
+      count += try append(missing[start..<min(start + Self.step, missing.count)])
     }
     // Before it is said to be there.
     try file.synchronize()
     for reader in readers { try reader.synchronize() }
-    try database.write { transaction in
-      try Self.check(transaction, old)
-      try Self.note(new, in: transaction)
-    }
+    try database.write { try Self.note(new, in: $0) }
     return count
   }
 
-  private func append(_ ids: ArraySlice<Int64>, since mark: Mark) throws -> Int {
+  private func append(_ ids: ArraySlice<Int64>) throws -> Int {
     try database.write { transaction in
-      try Self.check(transaction, mark)
       // What has been archived meanwhile is in the archive.
       return try ids.compactMap { try transaction.auditLog.record(id: $0) }
     } afterCommit: { records in
@@ -113,13 +115,6 @@ struct AuditMirror {
       (row[2] as String?).map { Place(size: size, digest: $0) }
     }
     return Mark(lastID: row[0], place: place)
-  }
-
-  /// Throws if another process has done the same meanwhile, whose lines were not looked at.
-  private static func check(_ transaction: Transaction, _ mark: Mark) throws {
-    guard try Self.mark(transaction).lastID == mark.lastID else {
-      throw StorageError.auditFileUnavailable("another process is bringing it up to date")
-    }
   }
 
   private static func note(_ mark: Mark, in transaction: Transaction) throws {
