@@ -89,6 +89,93 @@ import Testing
     #expect(try lines(directory.file("missing/audit.jsonl")).count == 1)
   }
 
+  @Test(arguments: [
+    ("data", 100_000, "x"), ("data", 100_000, "\u{1F4A9}"), ("data", 100_000, "\u{1B}"),
+    ("agent", 100_000, "x"), ("agent", 100_000, "\u{E0001}"), ("data", 12_000, "x"),
+  ])
+  func `a line is never longer than a reader's buffer, and says what it leaves out`(
+    place: String, count: Int, character: String
+  ) throws {
+    let long = String(repeating: character, count: count)
+    let event = AuditEvent(
+      .provision, actor: .init(identity: "alice", userAgent: place == "agent" ? long : "curl"),
+      data: place == "data" ? ["labels": .texts([long])] : [:])
+    let log = try AuditLogFixture()
+    try log.database.write(auditedIn: log.file) { _, record in try record(event) }
+    let line = try Data(contentsOf: URL(fileURLWithPath: log.filePath))
+    #expect(line.count <= 16_384)
+    let object = try #require(try JSONSerialization.jsonObject(with: line) as? [String: Any])
+    #expect(object["user_identity"] as? String == "alice")
+    #expect(object["hash"] as? String == (try log.head().hash))
+    let data = object["event_data"] as? [String: Any]
+    switch (place, count) {
+    case ("agent", _):
+      #expect((object["user_agent"] as? String)?.hasSuffix(" bytes)") == true)
+    case (_, 12_000): #expect((data?["labels"] as? [String]) == [long])
+    default:
+      #expect(data?["shortened_bytes"] as? Int ?? 0 > count)
+      #expect((data?["shortened_start"] as? String)?.hasPrefix(#"{"labels":["#) == true)
+    }
+    // The table has it all.
+    let stored = try #require(try log.database.read { try $0.auditLog.record(id: 1) })
+    #expect(place == "agent" ? stored[.userAgent] == long : stored[.eventData] != nil)
+    #expect(try log.fault() == nil)
+    #expect(try log.mirrorFault() == nil)
+  }
+
+  @Test func `the file is opened anew when that is asked for`() throws {
+    func descriptors() throws -> Int {
+      try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count {
+        let target = try? FileManager.default.destinationOfSymbolicLink(
+          atPath: "/proc/self/fd/" + $0)
+        return target == path
+      }
+    }
+    let file = AuditFile(path: path)
+    try file.append([try record(1)])
+    #expect(try descriptors() == 1)
+    file.reopen()
+    #expect(try descriptors() == 0)
+    try file.append([try record(2)])
+    #expect(try lines(path).count == 2)
+  }
+
+  /// A file system of its own, where the machine lets the test have one.
+  @Test func `a full disk is an error, and then the file goes on`() throws {
+    let mount = directory.file("full")
+    try FileManager.default.createDirectory(atPath: mount, withIntermediateDirectories: false)
+    guard getuid() == 0,
+      try ChildProcess(
+        "/bin/mount", ["-t", "tmpfs", "-o", "size=64k", "tmpfs", mount]
+      ).finish().status == 0
+    else { return }
+    defer { _ = try? ChildProcess.run("/bin/umount", ["-l", mount]) }
+    let path = mount + "/audit.jsonl"
+    let file = AuditFile(path: path)
+    try file.append([try record(1)])
+    let filler = mount + "/filler"
+    let bytes = [UInt8](repeating: 0, count: 1 << 17)
+    let descriptor = open(filler, O_WRONLY | O_CREAT, 0o600)
+    _ = write(descriptor, bytes, bytes.count)
+    close(descriptor)
+    let start = ContinuousClock.now
+    var written: Int64 = 1
+    // What is left of the last page.
+    #expect(throws: StorageError.self) {
+      while true {
+        try file.append([try record(written + 1)])
+        written += 1
+      }
+    }
+    #expect(ContinuousClock.now - start < .seconds(5))
+    #expect(unlink(filler) == 0)
+    try file.append([try record(written + 1)])
+    #expect(try lines(path).count == Int(written) + 1)
+    for line in try lines(path) {
+      #expect(throws: Never.self) { try JSONSerialization.jsonObject(with: Data(line.utf8)) }
+    }
+  }
+
   /// In a process of its own, because the limit on the size of files is the process's.
   @Test func `a line that was cut off is taken back, and the next one stands by itself`() async {
     await #expect(processExitsWith: .success) {
