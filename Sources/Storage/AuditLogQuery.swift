@@ -6,7 +6,7 @@ public import Runners
 public struct AuditLogFilter: Sendable, Equatable {
   public var kind: AuditEvent.Kind?
   public var userIdentity: String?
-  /// A runner's id or its name.
+  /// A runner's id, or if no record has it as that, a name.
   public var runner: String?
   /// Recorded at this time or later.
   public var since: Timestamp?
@@ -38,7 +38,7 @@ extension AuditLogStore {
   public func page(
     matching filter: AuditLogFilter
   ) throws -> (records: [AuditRecord], total: Int) {
-    let (condition, arguments) = Self.condition(filter)
+    let (condition, arguments) = try condition(filter)
     let total = try Int.fetchOne(
       database,
       sql: "SELECT count(*) FROM (SELECT 1 FROM audit_log \(condition) LIMIT \(Self.countLimit))",
@@ -60,7 +60,7 @@ extension AuditLogStore {
   public func records(
     matching filter: AuditLogFilter, before id: Int64
   ) throws -> [AuditRecord] {
-    let (condition, arguments) = Self.condition(filter, before: id)
+    let (condition, arguments) = try condition(filter, before: id)
     let statement = try database.makeStatement(
       sql: """
         SELECT \(AuditRecord.selection) FROM audit_log \(condition) ORDER BY id DESC LIMIT ?
@@ -69,24 +69,32 @@ extension AuditLogStore {
   }
 
   /// With `before`, in a form that no other index than that of the ids fits.
-  private static func condition(
+  private func condition(
     _ filter: AuditLogFilter, before id: Int64? = nil
-  ) -> (sql: String, arguments: [any DatabaseValueConvertible]) {
+  ) throws -> (sql: String, arguments: [any DatabaseValueConvertible]) {
     let sign = id == nil ? "" : "+"
     var conditions: [String] = []
     var arguments: [any DatabaseValueConvertible] = []
-    func require(_ condition: String, _ values: (any DatabaseValueConvertible)?...) {
-      let values = values.compactMap(\.self)
-      guard !values.isEmpty else { return }
+    func require(_ condition: String, _ argument: (any DatabaseValueConvertible)?) {
+      guard let argument else { return }
       conditions.append(condition)
-      arguments += values
+      arguments.append(argument)
     }
+    let runnerColumn = try isRunnerID(filter.runner) ? "runner_id" : "runner_name"
     require("\(sign)event_type = ?", filter.kind?.rawValue)
     require("\(sign)user_identity = ?", filter.userIdentity)
-    require("(\(sign)runner_id = ? OR \(sign)runner_name = ?)", filter.runner, filter.runner)
+    require("\(sign)\(runnerColumn) = ?", filter.runner)
     require("\(sign)timestamp >= ?", filter.since?.description)
     require("\(sign)timestamp < ?", filter.until?.description)
     require("id < ?", id)
     return (conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND "), arguments)
+  }
+
+  /// One column or the other: an index serves a page of either, but not of both at once.
+  private func isRunnerID(_ text: String?) throws -> Bool {
+    guard let text else { return false }
+    return try Bool.fetchOne(
+      database, sql: "SELECT 1 FROM audit_log WHERE runner_id = ? LIMIT 1", arguments: [text])
+      ?? false
   }
 }

@@ -58,10 +58,12 @@ public struct AuditLogStore {
   }
 
   /// The rows after the one with this id, oldest first.
-  func records(after id: Int64, limit: Int) throws -> [AuditRecord] {
+  func records(after id: Int64, before end: Int64 = .max, limit: Int) throws -> [AuditRecord] {
     let statement = try database.cachedStatement(
-      sql: "SELECT \(AuditRecord.selection) FROM audit_log WHERE id > ? ORDER BY id LIMIT ?")
-    return try fetch(statement, [id, limit])
+      sql: """
+        SELECT \(AuditRecord.selection) FROM audit_log WHERE id > ? AND id < ? ORDER BY id LIMIT ?
+        """)
+    return try fetch(statement, [id, end, limit])
   }
 
   func record(id: Int64) throws -> AuditRecord? {

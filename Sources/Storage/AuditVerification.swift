@@ -71,7 +71,8 @@ extension Database {
     var recorded: Set<String> = []
     while true {
       let isEnd = try read { transaction in
-        let page = try transaction.auditLog.records(after: walk.head.id, limit: Self.pageSize)
+        let (page, fault) = try transaction.auditLog.readableRecords(
+          after: walk.head.id, limit: Self.pageSize)
         // What was archived while the walk went on is not missing.
         if let moved = try transaction.auditLog.anchor(), moved.lastID > walk.head.id {
           walk = AuditChainWalk(from: moved.head, expecting: head)
@@ -83,6 +84,7 @@ extension Database {
           }
           if let archive = record.recordedArchive { recorded.insert(archive) }
         }
+        if let fault { throw fault }
         if page.isEmpty { try transaction.auditLog.checkEnd(walk.head, recorded: recorded) }
         return page.isEmpty
       }
@@ -123,6 +125,15 @@ extension Database {
 }
 
 extension AuditLogStore {
+  /// The rows up to one that cannot be read, and what is wrong with that.
+  fileprivate func readableRecords(
+    after id: Int64, limit: Int
+  ) throws -> (records: [AuditRecord], fault: AuditFault?) {
+    do { return (try records(after: id, limit: limit), nil) } catch AuditFault.unreadable(let bad) {
+      return (try records(after: id, before: bad, limit: limit), .unreadable(bad))
+    }
+  }
+
   /// For a row that does not match its hash: what has become of it.
   fileprivate func originOfRow(_ id: Int64) throws -> AuditFault {
     guard let record = try record(id: id), let before = try self.id(hash: record.previousHash),

@@ -41,6 +41,13 @@ import Testing
       "edited to what is no text",
       ["UPDATE audit_log SET runner_name = CAST(x'ff' AS TEXT) WHERE id = 4"], .unreadable(4)
     ),
+    (
+      "edited twice",
+      [
+        "UPDATE audit_log SET user_identity = 'mallory' WHERE id = 3",
+        "UPDATE audit_log SET runner_name = CAST(x'ff' AS TEXT) WHERE id = 4",
+      ], .edited(3)
+    ),
     ("made a success", ["UPDATE audit_log SET success = 0 WHERE id = 10"], .edited(10)),
     ("removed", ["DELETE FROM audit_log WHERE id = 4"], .removed(4...4)),
     ("removed at the beginning", ["DELETE FROM audit_log WHERE id <= 2"], .removed(1...2)),
