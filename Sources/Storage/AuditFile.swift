@@ -46,11 +46,9 @@ public final class AuditFile: Sendable {
 
   /// A descriptor of its own for the file, whose last line is whole, and which is made if it is absent. For a holder of the
   /// database's write lock.
-  func openForReading() throws(StorageError) -> FileReader {
-    try file.withLock { (file) throws(StorageError) in
-      _ = try currentWithWholeLines(&file)
-      return try FileReader(path: path)
-    }
+  func openForReading() throws -> FileReader {
+    try file.withLock { (file) throws(StorageError) in _ = try currentWithWholeLines(&file) }
+    return try FileReader(path: path)
   }
 
   /// Makes what is in the file survive a power failure.

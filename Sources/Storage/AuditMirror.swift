@@ -142,8 +142,8 @@ struct AuditFileLine: Decodable {
 
 extension Database {
   /// Appends to the audit log's file, or the new one where it was rotated, the records that it lacks. Returns how many.
-  /// Writers are kept out for a few lines at a time. Throws `auditFileUnavailable` where the file cannot be read or written;
-  /// another call then goes on.
+  /// Writers are kept out for a few lines at a time. Throws `auditFileUnavailable` where the file cannot be written,
+  /// `UnreadableFile` where it cannot be read; another call then goes on.
   @discardableResult
   public func catchUp(_ file: AuditFile) throws -> Int {
     try AuditMirror(database: self, file: file).catchUp()

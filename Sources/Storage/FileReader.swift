@@ -1,6 +1,11 @@
 import Glibc
 import JOSE
 
+/// Why a file of audit records cannot be read.
+public struct UnreadableFile: Error, Sendable, CustomStringConvertible {
+  public let description: String
+}
+
 /// A regular file that is read line by line, without more of it in memory than a line.
 final class FileReader {
   let path: String
@@ -10,17 +15,18 @@ final class FileReader {
   private var start = 0
   private var offset: Int64
 
-  /// Throws `auditFileUnavailable` for anything but a regular file.
-  init(path: String, offset: Int64 = 0) throws(StorageError) {
+  /// Throws for anything but a regular file.
+  init(path: String, offset: Int64 = 0) throws(UnreadableFile) {
     self.path = path
     self.offset = offset
     descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else {
-      throw .auditFileUnavailable("\(path): \(String(cString: strerror(errno)))")
+      throw UnreadableFile(
+        description: "\(path) cannot be read: \(String(cString: strerror(errno)))")
     }
     var status = stat()
     guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-      throw .auditFileUnavailable("\(path): not a regular file")
+      throw UnreadableFile(description: "\(path) cannot be read: it is not a regular file")
     }
   }
 
@@ -42,12 +48,12 @@ final class FileReader {
   }
 
   /// Makes what is in the file survive a power failure.
-  func synchronize() throws(StorageError) {
+  func synchronize() throws(UnreadableFile) {
     guard fsync(descriptor) == 0 else { throw failure() }
   }
 
   /// The next line without its end, or nil after the last.
-  func nextLine() throws(StorageError) -> ArraySlice<UInt8>? {
+  func nextLine() throws(UnreadableFile) -> ArraySlice<UInt8>? {
     var searched = start
     while true {
       if let end = buffer[searched...].firstIndex(of: UInt8(ascii: "\n")) {
@@ -75,7 +81,7 @@ final class FileReader {
     return bytes.count == Int(length) ? try Digest.sha256Hex(bytes) : nil
   }
 
-  private func read(count: Int, at offset: Int64) throws(StorageError) -> [UInt8] {
+  private func read(count: Int, at offset: Int64) throws(UnreadableFile) -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: count)
     let length = pread(descriptor, &bytes, count, off_t(offset))
     guard length >= 0 else { throw failure() }
@@ -83,7 +89,7 @@ final class FileReader {
     return bytes
   }
 
-  private func failure() -> StorageError {
-    .auditFileUnavailable("\(path): \(String(cString: strerror(errno)))")
+  private func failure() -> UnreadableFile {
+    UnreadableFile(description: "\(path) cannot be read: \(String(cString: strerror(errno)))")
   }
 }

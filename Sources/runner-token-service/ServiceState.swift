@@ -52,6 +52,9 @@ struct ServiceState {
     } catch let error as StorageError {
       Diagnostic.print("\(error)")
       throw ExitCode.failure
+    } catch let error as UnreadableFile {
+      Diagnostic.print("\(error.description.visible)")
+      throw ExitCode.failure
     } catch let fault as AuditFault {
       Diagnostic.print("The audit log is not what was written: \(fault.description.visible).")
       throw ExitCode.failure

@@ -85,6 +85,14 @@ import Testing
         """)
   }
 
+  @Test(arguments: ["--mirror", "--archive"])
+  func `a file that cannot be read is no whole log`(option: String) throws {
+    let outcome = try program.run("verify-audit-log", option, "absent")
+    #expect(outcome.status == 1)
+    #expect(outcome.text == "")
+    #expect(outcome.errors == "absent cannot be read: No such file or directory\n")
+  }
+
   @Test(arguments: [
     ["verify-audit-log", "--head", "abc"], ["verify-audit-log", "--archive", "a", "--mirror", "b"],
     ["archive-audit-log", "--output", "a"], ["archive-audit-log", "--before", "2026-01-31"],

@@ -105,6 +105,31 @@ import Testing
     #expect(try database.catchUp(AuditFile(path: program.file("audit.jsonl"))) == 0)
   }
 
+  @Test func `a worker lets go of a file that was moved away when it is told to`() throws {
+    let cluster = try Cluster(workerCount: 1)
+    let (path, moved) = (cluster.directory.file("audit.jsonl"), cluster.directory.file("moved"))
+    let worker = try #require(cluster.workers.first)
+    func hasOpen(_ path: String) throws -> Bool {
+      let folder = "/proc/\(worker.id)/fd/"
+      return try FileManager.default.contentsOfDirectory(atPath: folder).contains {
+        (try? FileManager.default.destinationOfSymbolicLink(atPath: folder + $0)) == path
+      }
+    }
+    let token = try cluster.token("alice")
+    func provision(_ name: String) throws -> Int {
+      try cluster.post(
+        "/api/v1/runners/provision", #"{"runner_name":"\#(name)"}"#, token: token
+      ).status
+    }
+    #expect(try provision("ci-1") == 201)
+    try FileManager.default.moveItem(atPath: path, toPath: moved)
+    #expect(try hasOpen(moved))
+    worker.send(SIGHUP)
+    #expect(try eventually(seconds: 5) { try !hasOpen(moved) })
+    #expect(try provision("ci-2") == 201)
+    #expect(try cluster.auditLines().count == 2)
+  }
+
   /// How often; the variable makes it more.
   private static let kills =
     ProcessInfo.processInfo.environment["RTS_AUDIT_KILLS"].flatMap { Int($0) } ?? 20
