@@ -61,6 +61,7 @@ let package = Package(
       resources: [
         .embedInCode("0001_runners_and_audit_log.sql"), .embedInCode("0002_used_tokens.sql"),
         .embedInCode("0003_label_policies.sql"), .embedInCode("0004_github_state.sql"),
+        .embedInCode("0005_audit_chain.sql"),
       ], swiftSettings: strict),
     .target(
       name: "Storage",
@@ -98,6 +99,9 @@ let package = Package(
     .executableTarget(
       name: "token-verdicts", dependencies: ["HTTPClient", "JOSE", "OIDC"],
       path: "Tests/TokenVerdicts", swiftSettings: strict),
+    .executableTarget(
+      name: "audit-writer", dependencies: ["Runners", "Storage"], path: "Tests/AuditWriter",
+      swiftSettings: strict),
     .testTarget(name: "ArchitectureTests", swiftSettings: strict),
     .testTarget(
       name: "HTTPClientTests", dependencies: ["HTTPClient", "TestSupport"], swiftSettings: strict),
@@ -117,7 +121,8 @@ let package = Package(
       ],
       swiftSettings: strict),
     .testTarget(
-      name: "StorageTests", dependencies: ["Runners", "Storage", "TestSupport", grdb],
+      name: "StorageTests",
+      dependencies: ["Migrations", "Runners", "Storage", "TestSupport", grdb],
       swiftSettings: strict),
     .testTarget(
       name: "TokenServiceTests",
@@ -131,7 +136,7 @@ let package = Package(
       name: "EndToEndTests",
       dependencies: [
         "Concurrency", "FastCGI", "Runners", "Storage", "StrictJSON", "TestSupport",
-        "github-simulator", "runner-token-service", grdb,
+        "audit-writer", "github-simulator", "runner-token-service", grdb,
       ],
       swiftSettings: strict),
     .target(name: "SharedData", path: "Tests/SharedData", swiftSettings: strict),

@@ -20,5 +20,8 @@ public struct Migration: Sendable {
     Migration(
       number: 4, name: "0004_github_state",
       sql: String(decoding: PackageResources._004_github_state_sql, as: UTF8.self)),
+    Migration(
+      number: 5, name: "0005_audit_chain",
+      sql: String(decoding: PackageResources._005_audit_chain_sql, as: UTF8.self)),
   ]
 }

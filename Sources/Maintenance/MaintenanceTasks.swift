@@ -33,7 +33,8 @@ extension Maintenance {
   }
 
   private var tasks: [Task] {
-    [
+    let loggedHead = Locked<LoggedHead?>(nil)
+    return [
       Task(name: "sync", interval: options.syncInterval, run: syncAndReport),
       Task(name: "upkeep", interval: 20, run: upkeep),
       Task(name: "cleanup", interval: 600) {
@@ -43,6 +44,13 @@ extension Maintenance {
       },
       Task(name: "redelivery", interval: 300) {
         try redeliverFailed()
+        return nil
+      },
+      Task(name: "audit_log", interval: 60) {
+        try catchUpMirror()
+        let last = loggedHead.withLock { $0 }
+        let head = try logHead(unlessSince: last)
+        loggedHead.withLock { $0 = head }
         return nil
       },
       Task(name: "checkpoint", interval: 5) {

@@ -1,6 +1,6 @@
 /// Something that happened and that an auditor may ask about.
 public struct AuditEvent: Sendable, Equatable {
-  public enum Kind: String, Sendable {
+  public enum Kind: String, Sendable, CaseIterable {
     /// Somebody was allowed a runner, and GitHub is about to be asked.
     case provisionRequested = "provision_requested"
     /// A registration token or JIT config is about to be handed out.
@@ -36,6 +36,10 @@ public struct AuditEvent: Sendable, Equatable {
     case installationChange = "installation_change"
     /// A runner at GitHub that nobody provisioned here was seen for the first time, or removed.
     case unmanagedRunner = "unmanaged_runner"
+    /// An admin writes the log out for others.
+    case export
+    /// An admin moves the oldest part of the log to a file.
+    case archive
   }
 
   /// A value of `data`. Never a secret.
@@ -96,20 +100,6 @@ public struct AuditEvent: Sendable, Equatable {
     public static let maintenance = Actor(identity: "system:maintenance")
     /// GitHub, by a webhook.
     public static let webhook = Actor(identity: "system:github-webhook")
-  }
-}
-
-/// An audit event as it stands in the table.
-public struct AuditRecord: Sendable, Equatable {
-  /// Position in the table; rises with each record.
-  public let id: Int64
-  public let timestamp: Timestamp
-  public let event: AuditEvent
-
-  public init(id: Int64, timestamp: Timestamp, event: AuditEvent) {
-    self.id = id
-    self.timestamp = timestamp
-    self.event = event
   }
 }
 

@@ -1,6 +1,5 @@
 import Concurrency
 import Glibc
-public import Runners
 
 /// `audit.jsonl`: one line for each audit record, for `tail -f`. Any number of processes append to it.
 ///
@@ -12,7 +11,7 @@ public final class AuditFile: Sendable {
     var inode: ino_t
   }
 
-  private let path: String
+  public let path: String
   private let file = Locked<OpenFile?>(nil)
 
   public init(path: String) {
@@ -23,10 +22,11 @@ public final class AuditFile: Sendable {
     file.withLock { closeFile(&$0) }
   }
 
-  /// Appends a line for each record. Throws `auditFileUnavailable` unless all of it is in the file.
-  public func append(_ records: [AuditRecord]) throws(StorageError) {
+  /// Appends a line for each record, as a holder of the database's write lock. Throws `auditFileUnavailable` unless all of
+  /// it is in the file.
+  func append(_ records: [AuditRecord]) throws(StorageError) {
     let lines: [String]
-    do { lines = try records.map { try AuditJSON.text(AuditLine(record: $0)) + "\n" } } catch {
+    do { lines = try records.map { try $0.line() } } catch {
       throw .auditFileUnavailable("a record cannot be encoded")
     }
     try file.withLock { (file) throws(StorageError) in
@@ -39,8 +39,27 @@ public final class AuditFile: Sendable {
     try file.withLock { (file) throws(StorageError) in _ = try current(&file) }
   }
 
+  /// Opens the file anew before the next line, whatever has become of the path.
+  public func reopen() {
+    file.withLock { closeFile(&$0) }
+  }
+
+  /// A descriptor of its own for the file, whose last line is whole, and which is made if it is absent. For a holder of the
+  /// database's write lock.
+  func openForReading() throws -> FileReader {
+    try file.withLock { (file) throws(StorageError) in _ = try currentWithWholeLines(&file) }
+    return try FileReader(path: path)
+  }
+
+  /// Makes what is in the file survive a power failure.
+  func synchronize() throws(StorageError) {
+    try file.withLock { (file) throws(StorageError) in
+      guard fsync(try current(&file).descriptor) == 0 else { throw unavailable() }
+    }
+  }
+
   private func append(_ line: String, to file: inout OpenFile?) throws(StorageError) {
-    let open = try current(&file)
+    let open = try currentWithWholeLines(&file)
     // One write for each line, so that lines of several processes do not mix.
     let bytes = Array(line.utf8)
     let written = write(open.descriptor, bytes, bytes.count)
@@ -59,6 +78,42 @@ public final class AuditFile: Sendable {
     ftruncate(descriptor, status.st_size - off_t(count))
   }
 
+  /// The file, without half a line at its end that a crash has left.
+  private func currentWithWholeLines(_ file: inout OpenFile?) throws(StorageError) -> OpenFile {
+    let open = try current(&file)
+    var status = stat()
+    guard fstat(open.descriptor, &status) == 0 else { throw unavailable() }
+    guard status.st_size > 0 else { return open }
+    var last: UInt8 = 0
+    guard pread(open.descriptor, &last, 1, status.st_size - 1) == 1 else { throw unavailable() }
+    if last != UInt8(ascii: "\n") {
+      try removeTornLine(from: open.descriptor, status.st_size)
+    }
+    return open
+  }
+
+  /// Its record is whole in the table, from where it comes again.
+  private func removeTornLine(from descriptor: Int32, _ size: off_t) throws(StorageError) {
+    let length = min(Int(size), AuditRecord.maximumLineLength)
+    var end = [UInt8](repeating: 0, count: length)
+    guard pread(descriptor, &end, length, size - off_t(length)) == length else {
+      throw unavailable()
+    }
+    let newline = UInt8(ascii: "\n")
+    if let lineEnd = end.lastIndex(of: newline) {
+      try truncate(descriptor, by: length - 1 - lineEnd, of: size)
+    } else if length == Int(size) {
+      try truncate(descriptor, by: length, of: size)
+    } else {
+      // No line of ours is that long. What somebody else has put here is not ours to remove.
+      guard write(descriptor, [newline], 1) == 1 else { throw unavailable() }
+    }
+  }
+
+  private func truncate(_ descriptor: Int32, by count: Int, of size: off_t) throws(StorageError) {
+    guard ftruncate(descriptor, size - off_t(count)) == 0 else { throw unavailable() }
+  }
+
   /// The file at the path, opened anew after somebody has moved it away.
   private func current(_ file: inout OpenFile?) throws(StorageError) -> OpenFile {
     var status = stat()
@@ -75,17 +130,19 @@ public final class AuditFile: Sendable {
 
   private func open() throws(StorageError) -> OpenFile {
     // Non-blocking, so that a FIFO in the file's place cannot hold us.
-    let flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK
+    let flags = O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK
     let descriptor = Glibc.open(path, flags, 0o640)
-    guard descriptor >= 0 else {
-      throw .auditFileUnavailable("\(path): \(String(cString: strerror(errno)))")
-    }
+    guard descriptor >= 0 else { throw unavailable() }
     var status = stat()
     guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
       close(descriptor)
       throw .auditFileUnavailable("\(path): not a regular file")
     }
     return OpenFile(descriptor: descriptor, device: status.st_dev, inode: status.st_ino)
+  }
+
+  private func unavailable() -> StorageError {
+    .auditFileUnavailable("\(path): \(String(cString: strerror(errno)))")
   }
 
   private func closeFile(_ file: inout OpenFile?) {

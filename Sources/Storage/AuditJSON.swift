@@ -9,6 +9,14 @@ enum AuditJSON {
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     return String(decoding: try encoder.encode(value), as: UTF8.self).escapingInvisibleInJSON()
   }
+
+  /// A string of JSON, in the same form.
+  static func quoted(_ text: String) throws -> String {
+    let isPlain = text.utf8.allSatisfy { byte in
+      (0x20..<0x7F).contains(byte) && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
+    }
+    return isPlain ? "\"\(text)\"" : try Self.text(text)
+  }
 }
 
 extension AuditJSON {
@@ -19,42 +27,91 @@ extension AuditJSON {
   }
 }
 
-/// A line of the audit log's file: the fields of the table, without those that are empty.
-struct AuditLine: Encodable {
-  let record: AuditRecord
-
-  private enum CodingKeys: String, CodingKey {
-    case id, timestamp, success, issuer
-    case eventType = "event_type"
-    case errorCode = "error_code"
-    case errorMessage = "error_message"
-    case userIdentity = "user_identity"
-    case oidcSub = "oidc_sub"
-    case requestID = "request_id"
-    case requestIP = "request_ip"
-    case userAgent = "user_agent"
-    case runnerID = "runner_id"
-    case runnerName = "runner_name"
-    case eventData = "event_data"
+extension AuditRecord {
+  /// The record as an object of JSON on one line with every member, null where it has none: for the API and for exports.
+  public func json() throws -> String {
+    try AuditMembers(self).text { $0 ?? "null" }
   }
 
-  func encode(to encoder: any Encoder) throws {
-    var container = encoder.container(keyedBy: CodingKeys.self)
-    let event = record.event
-    try container.encode(record.id, forKey: .id)
-    try container.encode(record.timestamp, forKey: .timestamp)
-    try container.encode(event.kind.rawValue, forKey: .eventType)
-    try container.encode(event.success, forKey: .success)
-    try container.encodeIfPresent(event.errorCode, forKey: .errorCode)
-    try container.encodeIfPresent(event.errorMessage, forKey: .errorMessage)
-    try container.encodeIfPresent(event.actor.identity, forKey: .userIdentity)
-    try container.encodeIfPresent(event.actor.issuer, forKey: .issuer)
-    try container.encodeIfPresent(event.actor.subject, forKey: .oidcSub)
-    try container.encodeIfPresent(event.actor.requestID, forKey: .requestID)
-    try container.encodeIfPresent(event.actor.requestIP, forKey: .requestIP)
-    try container.encodeIfPresent(event.actor.userAgent, forKey: .userAgent)
-    try container.encodeIfPresent(event.runnerID, forKey: .runnerID)
-    try container.encodeIfPresent(event.runnerName, forKey: .runnerName)
-    if !event.data.isEmpty { try container.encode(event.data, forKey: .eventData) }
+  /// The same with the data as the text that the hash covers: for archives.
+  func archived() throws -> String {
+    var members = try AuditMembers(self)
+    members.data = try self[.eventData].map { try AuditJSON.quoted($0) }
+    return try members.text { $0 ?? "null" }
+  }
+
+  /// The most bytes of a line of the audit log's file, its end included: a reader needs no larger buffer.
+  static let maximumLineLength = 16_384
+
+  /// A line of the audit log's file: the members that have a value. What would be too long is shortened and says so; the
+  /// table has it all.
+  func line() throws -> String {
+    var line = try AuditMembers(self).text(\.self) + "\n"
+    for (fields, data) in [(1024, 6000), (256, 1000), (64, 0)] {
+      if line.utf8.count <= Self.maximumLineLength { break }
+      line = try AuditMembers(shortening: self, fields: fields, data: data).text(\.self) + "\n"
+    }
+    return line
+  }
+}
+
+/// The members of a record's JSON object, each as text of JSON.
+private struct AuditMembers {
+  private let record: AuditRecord
+  private var texts: [AuditRecord.Column: String] = [:]
+  var data: String?
+
+  private enum Member {
+    case id, hash, previousHash
+    case column(AuditRecord.Column)
+  }
+
+  /// By their names.
+  private static let order: [(name: String, member: Member)] =
+    ([("id", .id), ("hash", .hash), ("prev_hash", .previousHash)]
+    + AuditRecord.Column.allCases.map { ($0.rawValue, .column($0)) })
+    .sorted { $0.0 < $1.0 }
+
+  init(_ record: AuditRecord) throws {
+    self.record = record
+    for (column, value) in zip(AuditRecord.Column.allCases, record.values) {
+      guard let value, column != .eventData else { continue }
+      texts[column] =
+        column == .success ? (value == "1" ? "true" : "false") : try AuditJSON.quoted(value)
+    }
+    guard let value = record[.eventData] else { return }
+    // As it stands, unless it was not written here and could break the line.
+    let isOneLine = value.utf8.allSatisfy { $0 >= 0x20 } && value.utf8.first == UInt8(ascii: "{")
+    data = isOneLine ? value.escapingInvisibleInJSON() : try AuditJSON.quoted(value)
+  }
+
+  init(shortening record: AuditRecord, fields: Int, data: Int) throws {
+    try self.init(record)
+    for (column, value) in zip(AuditRecord.Column.allCases, record.values) {
+      guard let value, value.utf8.count > fields, column != .eventData else { continue }
+      let start = String(value.unicodeScalars.prefix(fields))
+      texts[column] = try AuditJSON.quoted("\(start)… (\(value.utf8.count) bytes)")
+    }
+    guard let value = record[.eventData], value.utf8.count > data else { return }
+    let start = try AuditJSON.quoted(String(value.unicodeScalars.prefix(data)))
+    self.data = "{\"shortened_bytes\":\(value.utf8.count),\"shortened_start\":\(start)}"
+  }
+
+  /// `show` has the text for a member that may have no value; nil leaves the member out.
+  func text(_ show: (String?) -> String?) throws -> String {
+    var text = ""
+    for (name, member) in Self.order {
+      let value: String? =
+        switch member {
+        case .id: String(record.id)
+        case .hash: try AuditJSON.quoted(record.hash)
+        case .previousHash: try AuditJSON.quoted(record.previousHash)
+        case .column(.eventData): show(data)
+        case .column(let column): show(texts[column])
+        }
+      guard let value else { continue }
+      text += (text.isEmpty ? "{\"" : ",\"") + name + "\":" + value
+    }
+    return text + "}"
   }
 }

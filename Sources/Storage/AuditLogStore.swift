@@ -1,6 +1,6 @@
 import Foundation
 import GRDB
-public import Runners
+import Runners
 
 /// The `audit_log` table, to which rows can only be added.
 public struct AuditLogStore {
@@ -8,20 +8,86 @@ public struct AuditLogStore {
   let now: Timestamp
 
   /// Adds a record. It stands once the transaction is committed.
-  public func append(_ event: AuditEvent) throws -> AuditRecord {
-    let data = event.data.isEmpty ? nil : try AuditJSON.text(event.data)
-    try database.execute(
+  func append(_ event: AuditEvent) throws -> AuditRecord {
+    let head = try head()
+    // After rows that somebody has cut off, too: the gap then shows for ever.
+    let id = max(head.id, try highestID()) + 1
+    let record = try AuditRecord(event, at: now, id: id, after: head)
+    let statement = try database.cachedStatement(sql: Self.insertion)
+    try statement.execute(
+      arguments: StatementArguments(
+        [record.id, record.previousHash, record.hash] + record.values
+          as [(any DatabaseValueConvertible)?]))
+    return record
+  }
+
+  private static let insertion: String = {
+    let columns = ["id", "prev_hash", "hash"] + AuditRecord.Column.allCases.map(\.rawValue)
+    let marks = columns.map { $0 == "success" ? "CAST(? AS INTEGER)" : "?" }
+    return """
+      INSERT INTO audit_log (\(columns.joined(separator: ", ")))
+      VALUES (\(marks.joined(separator: ", ")))
+      """
+  }()
+
+  /// The last row, or where all are archived, the last of those.
+  public func head() throws -> AuditHead {
+    let last = try database.cachedStatement(
+      sql: "SELECT id, hash FROM audit_log ORDER BY id DESC LIMIT 1")
+    if let row = try Row.fetchOne(last) {
+      guard let hash = row[1] as String? else { throw AuditFault.unreadable(row[0]) }
+      return AuditHead(id: row[0], hash: hash)
+    }
+    return try anchor()?.head ?? AuditHead(id: 0, hash: AuditChain.beginning)
+  }
+
+  /// The highest id that a row ever had.
+  func highestID() throws -> Int64 {
+    let statement = try database.cachedStatement(
+      sql: "SELECT seq FROM sqlite_sequence WHERE name = 'audit_log'")
+    return try Int64.fetchOne(statement) ?? 0
+  }
+
+  /// Whether the log was exported or archived after the row with this id.
+  public func wasTakenOut(after id: Int64) throws -> Bool {
+    // The sign keeps it to the few rows after: an index would go through all of the type.
+    try Bool.fetchOne(
+      database,
+      sql: "SELECT 1 FROM audit_log WHERE id > ? AND +event_type IN ('export', 'archive') LIMIT 1",
+      arguments: [id]) ?? false
+  }
+
+  /// The rows after the one with this id, oldest first.
+  func records(after id: Int64, before end: Int64 = .max, limit: Int) throws -> [AuditRecord] {
+    let statement = try database.cachedStatement(
       sql: """
-        INSERT INTO audit_log (
-          timestamp, event_type, success, error_code, error_message, user_identity, issuer,
-          oidc_sub, request_id, request_ip, user_agent, runner_id, runner_name, event_data)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-        """,
-      arguments: [
-        now.description, event.kind.rawValue, event.success, event.errorCode, event.errorMessage,
-        event.actor.identity, event.actor.issuer, event.actor.subject, event.actor.requestID,
-        event.actor.requestIP, event.actor.userAgent, event.runnerID, event.runnerName, data,
-      ])
-    return AuditRecord(id: database.lastInsertedRowID, timestamp: now, event: event)
+        SELECT \(AuditRecord.selection) FROM audit_log WHERE id > ? AND id < ? ORDER BY id LIMIT ?
+        """)
+    return try fetch(statement, [id, end, limit])
+  }
+
+  func record(id: Int64) throws -> AuditRecord? {
+    let statement = try database.cachedStatement(
+      sql: "SELECT \(AuditRecord.selection) FROM audit_log WHERE id = ?")
+    return try fetch(statement, [id]).first
+  }
+
+  /// The hash of a row; nil where there is no such row.
+  func hash(id: Int64) throws -> String? {
+    let statement = try database.cachedStatement(sql: "SELECT hash FROM audit_log WHERE id = ?")
+    return try String.fetchOne(statement, arguments: [id])
+  }
+
+  /// The row that has this hash. Looks at every one.
+  func id(hash: String) throws -> Int64? {
+    try Int64.fetchOne(
+      database, sql: "SELECT id FROM audit_log WHERE hash = ?", arguments: [hash])
+  }
+
+  func fetch(_ statement: Statement, _ arguments: StatementArguments) throws -> [AuditRecord] {
+    var records: [AuditRecord] = []
+    let rows = try Row.fetchCursor(statement, arguments: arguments)
+    while let row = try rows.next() { records.append(try AuditRecord(row: row)) }
+    return records
   }
 }

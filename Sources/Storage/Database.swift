@@ -5,6 +5,7 @@ public import Runners
 
 /// The SQLite database, shared with other processes. Safe to use from any thread.
 public final class Database: Sendable {
+  let path: String
   private let pool: DatabasePool
   private let writeLock: FileLock
   private let checkpoint: Checkpoint
@@ -16,6 +17,7 @@ public final class Database: Sendable {
     guard FileManager.default.fileExists(atPath: path) else {
       throw .databaseUnavailable("\(path) does not exist; run `runner-token-service init-db`")
     }
+    self.path = path
     self.now = now
     writeLock = try FileLock(path: path + ".lock")
     checkpoint = try Checkpoint(databasePath: path)

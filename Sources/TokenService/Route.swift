@@ -26,6 +26,7 @@ enum Route: Sendable, Equatable {
   case showLabelPolicy(String)
   case deleteLabelPolicy(String)
   case listSecurityEvents(Query)
+  case listAuditLog(Query)
   case listAllRunners(Query)
   /// By the id of any.
   case showAnyRunner(String)
@@ -52,6 +53,7 @@ enum Route: Sendable, Equatable {
     case .saveLabelPolicy, .listLabelPolicies: "/api/v1/admin/label-policies"
     case .showLabelPolicy, .deleteLabelPolicy: "/api/v1/admin/label-policies/{user}"
     case .listSecurityEvents: "/api/v1/admin/security-events"
+    case .listAuditLog: "/api/v1/admin/audit-log"
     case .listAllRunners: "/api/v1/admin/runners"
     case .showAnyRunner, .deleteAnyRunner: "/api/v1/admin/runners/{id}"
     case .receiveWebhook: "/api/v1/webhooks/github"
@@ -101,8 +103,8 @@ enum Route: Sendable, Equatable {
   /// Whether the operation reads the query, and then also refuses what it does not know there.
   private var takesQuery: Bool {
     switch self {
-    case .listRunners, .listApprovals, .listLabelPolicies, .listSecurityEvents, .listAllRunners,
-      .deleteRunner, .deleteAnyRunner:
+    case .listRunners, .listApprovals, .listLabelPolicies, .listSecurityEvents, .listAuditLog,
+      .listAllRunners, .deleteRunner, .deleteAnyRunner:
       true
     default: false
     }
@@ -163,6 +165,8 @@ enum Route: Sendable, Equatable {
       return ["GET": .showLabelPolicy(identity), "DELETE": .deleteLabelPolicy(identity)]
     case ("security-events", nil, _):
       return ["GET": .listSecurityEvents(query)]
+    case ("audit-log", nil, _):
+      return ["GET": .listAuditLog(query)]
     case ("runners", nil, _):
       return ["GET": .listAllRunners(query)]
     case ("runners", let id?, 2):

@@ -109,6 +109,8 @@ public struct Service: RequestHandler {
       try deleteLabelPolicy(user, request, try admin(of: request, &context), context)
     case .listSecurityEvents(let query):
       try listSecurityEvents(query, try admin(of: request, &context))
+    case .listAuditLog(let query):
+      try listAuditLog(query, try admin(of: request, &context))
     case .listAllRunners(let query):
       try listAllRunners(query, try admin(of: request, &context))
     case .showAnyRunner(let id):

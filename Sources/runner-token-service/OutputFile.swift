@@ -1,7 +1,8 @@
+import Dispatch
 import Foundation
 import Glibc
 
-/// Where a command writes what may be long: standard output, or a file for its owner only that is whole or not there.
+/// Where a command writes what may be long: standard output, or a file for its owner only that is there once it is whole.
 final class OutputFile {
   struct Failure: Error, CustomStringConvertible {
     let description: String
@@ -10,31 +11,49 @@ final class OutputFile {
   private let path: String?
   /// Where it is written until it is whole.
   private let partialPath: String?
+  private let replaces: Bool
   private let handle: FileHandle
+  private let interruptions: [any DispatchSourceSignal]
   private var isFinished = false
 
   /// nil stands for standard output. Throws for a path that exists, unless it may be replaced.
   init(_ path: String?, replacing: Bool) throws(Failure) {
     self.path = path
+    replaces = replacing
     guard let path else {
       partialPath = nil
+      interruptions = []
       handle = .standardOutput
       return
     }
-    let partialPath = replacing ? "\(path).partial-\(getpid())" : path
+    var status = stat()
+    guard replacing || lstat(path, &status) != 0 else { throw Self.exists(path) }
+    let partialPath = "\(path).partial-\(getpid())"
     let descriptor = open(partialPath, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
-    guard descriptor >= 0 else {
-      throw Failure(
-        description: errno == EEXIST && !replacing
-          ? "\(path) exists; --force replaces it"
-          : "\(partialPath) cannot be written: \(String(cString: strerror(errno)))")
-    }
+    guard descriptor >= 0 else { throw Self.failure(partialPath) }
     self.partialPath = partialPath
+    interruptions = [SIGINT, SIGTERM, SIGHUP].map { Self.remove(partialPath, on: $0) }
     handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
   }
 
   deinit {
     if !isFinished, let partialPath { unlink(partialPath) }
+    for interruption in interruptions {
+      interruption.cancel()
+      signal(Int32(interruption.handle), SIG_DFL)
+    }
+  }
+
+  /// Leaves nothing half done when the program is told to end.
+  private static func remove(_ path: String, on number: Int32) -> any DispatchSourceSignal {
+    signal(number, SIG_IGN)
+    let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+    source.setEventHandler {
+      unlink(path)
+      _exit(128 + number)
+    }
+    source.resume()
+    return source
   }
 
   func write(_ text: String) throws(Failure) {
@@ -43,13 +62,37 @@ final class OutputFile {
     }
   }
 
-  /// Says that everything is written.
+  /// Says that everything is written. A file is safe on disk after this.
   func finish() throws(Failure) {
     if let path, let partialPath {
-      guard fsync(handle.fileDescriptor) == 0, rename(partialPath, path) == 0 else {
-        throw Failure(description: "\(path) cannot be written: \(String(cString: strerror(errno)))")
+      guard fsync(handle.fileDescriptor) == 0 else { throw Self.failure(path) }
+      if replaces {
+        guard rename(partialPath, path) == 0 else { throw Self.failure(path) }
+      } else {
+        // Unlike a rename it does not replace what has come there meanwhile.
+        guard link(partialPath, path) == 0 else {
+          throw errno == EEXIST ? Self.exists(path) : Self.failure(path)
+        }
+        unlink(partialPath)
       }
+      try synchronizeDirectory(of: path)
     }
     isFinished = true
+  }
+
+  private func synchronizeDirectory(of path: String) throws(Failure) {
+    let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
+    let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw Self.failure(path) }
+    defer { close(descriptor) }
+    guard fsync(descriptor) == 0 else { throw Self.failure(path) }
+  }
+
+  private static func exists(_ path: String) -> Failure {
+    Failure(description: "\(path) exists; give another path, or --force where the command has it")
+  }
+
+  private static func failure(_ path: String) -> Failure {
+    Failure(description: "\(path) cannot be written: \(String(cString: strerror(errno)))")
   }
 }

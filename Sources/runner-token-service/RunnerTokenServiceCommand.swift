@@ -18,6 +18,7 @@ struct RunnerTokenServiceCommand: ParsableCommand {
       InitDatabaseCommand.self, CheckConfigCommand.self, CheckTokenCommand.self,
       ListRunnersCommand.self, ListLabelPoliciesCommand.self, SetLabelPolicyCommand.self,
       DeleteLabelPolicyCommand.self, ExportSecurityEventsCommand.self, ReportCommand.self,
+      ExportAuditLogCommand.self, VerifyAuditLogCommand.self, ArchiveAuditLogCommand.self,
       ListApprovalsCommand.self, ApproveCommand.self, DenyCommand.self,
     ])
 }

@@ -30,12 +30,33 @@ struct ServiceState {
     return try database.write(auditedIn: auditFile, body)
   }
 
+  /// Records that the log is about to be exported. Returns the log's head, which then is this record.
+  func recordExport(_ event: AuditEvent) throws -> AuditHead {
+    try change { transaction, record in
+      try record(event)
+      return try transaction.auditLog.head()
+    }
+  }
+
+  /// Removes the rows of an archive that was written.
+  func remove(_ archive: AuditArchive, onProgress: (_ rows: Int) -> Void) throws {
+    try auditFile.checkWritable()
+    try archive.removeRows(
+      from: database, auditedIn: auditFile, by: Self.actor, onProgress: onProgress)
+  }
+
   /// Runs a command's work. Prints why it failed and ends with status 1.
   static func run(_ settings: Settings, _ work: (ServiceState) throws -> Void) throws {
     do {
       try work(try ServiceState(settings))
     } catch let error as StorageError {
       Diagnostic.print("\(error)")
+      throw ExitCode.failure
+    } catch let error as UnreadableFile {
+      Diagnostic.print("\(error.description.visible)")
+      throw ExitCode.failure
+    } catch let fault as AuditFault {
+      Diagnostic.print("The audit log is not what was written: \(fault.description.visible).")
       throw ExitCode.failure
     } catch let error as OutputFile.Failure {
       Diagnostic.print("\(error)")

@@ -18,7 +18,8 @@ struct WorkerCommand: ParsableCommand {
       Accepts connections from the listening socket on standard input, which any number of workers \
       may share (systemd: StandardInput=socket; otherwise spawn-fcgi), or from a socket of its own.
 
-      SIGTERM ends it once the requests in flight are answered.
+      SIGTERM ends it once the requests in flight are answered. SIGHUP makes it open the audit log's file anew, which it \
+      also does by itself when the file was moved away.
 
       Example:
         runner-token-service worker --env-file service.env --listen /run/runner-token-service.sock
@@ -43,10 +44,11 @@ struct WorkerCommand: ParsableCommand {
     let logger = Self.logger(settings)
     for warning in settings.warnings { logger.warning("\(warning)") }
 
+    let auditFile = AuditFile(path: settings.auditLogPath)
     let pool: WorkerPool
     do {
       // The socket last: where anything else is missing, none is left behind.
-      let service = try Self.service(settings, logger)
+      let service = try Self.service(settings, auditFile, logger)
       let listener =
         if let listen { try ListenSocket.bound(to: listen) } else {
           try ListenSocket.standardInput()
@@ -63,7 +65,7 @@ struct WorkerCommand: ParsableCommand {
     logger.info(
       "started",
       metadata: ["version": "\(Version.current)", "threads": "\(settings.workerThreads)"])
-    let outcome = try pool.run()
+    let outcome = try pool.run(onHangUp: auditFile.reopen)
     switch outcome {
     case .drained:
       logger.info("stopped")
@@ -79,7 +81,9 @@ struct WorkerCommand: ParsableCommand {
     return Logger(label: "runner-token-service") { _ in JSONLogHandler(level: level) }
   }
 
-  private static func service(_ settings: Settings, _ logger: Logger) throws -> Service {
+  private static func service(
+    _ settings: Settings, _ auditFile: AuditFile, _ logger: Logger
+  ) throws -> Service {
     let http = HTTPClient.curl()
     let now: @Sendable () -> Date = { Date() }
     let tokenValidator = try settings.tokenValidator(http: http)
@@ -99,7 +103,7 @@ struct WorkerCommand: ParsableCommand {
         credentials: settings.github.credentials, http: http,
         maximumWaiters: settings.maximumGitHubWaiters, now: now),
       database: try Database(path: settings.databasePath) { Timestamp(now()) },
-      auditFile: AuditFile(path: settings.auditLogPath), logger: logger, now: now)
+      auditFile: auditFile, logger: logger, now: now)
   }
 }
 

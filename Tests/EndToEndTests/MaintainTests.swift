@@ -60,7 +60,9 @@ import Testing
   @Test func `a GitHub in trouble is logged and tried again`() throws {
     let cluster = try Cluster(workerCount: 1)
     try cluster.simulate(
-      "/control/faults", #"{"path_contains":"runners?per_page","status":500,"body":"{}"}"#)
+      "/control/faults",
+      #"{"path_contains":"runners?per_page","status":500,"body":"{}","headers":{"Retry-After":"3"}}"#
+    )
     let process = try cluster.startMaintenance(settings: ["SYNC_INTERVAL_SECONDS": "10"])
     #expect(try eventually(seconds: 40) { try !cluster.logLines("maintain.log", "synced").isEmpty })
     #expect(try cluster.logLines("maintain.log", "a task failed").count == 1)

@@ -38,8 +38,9 @@ import Testing
       kind, success: error == nil, errorCode: error, actor: .init(identity: identity), data: data)
     if let labels { event.data["labels"] = .texts(labels) }
     let now: Timestamp = try #require(Timestamp(time))
-    try program.database(now: now).write { transaction in
-      _ = try transaction.auditLog.append(event)
+    let file = AuditFile(path: program.file("audit.jsonl"))
+    try program.database(now: now).write(auditedIn: file) { transaction, record in
+      try record(event)
       guard kind == .provision, identity.hasPrefix("late") else { return }
       try transaction.runners.insert(
         Runner(

@@ -14,6 +14,7 @@ import Testing
     ("GET", "/label-policies/alice%40example.com", "/label-policies/{user}"),
     ("DELETE", "/label-policies/alice%40example.com", "/label-policies/{user}"),
     ("GET", "/security-events", "/security-events"),
+    ("GET", "/audit-log", "/audit-log"),
     ("GET", "/runners", "/runners"),
     ("GET", "/runners/some-id", "/runners/{id}"),
     ("DELETE", "/runners/some-id", "/runners/{id}"),

@@ -1,0 +1,13 @@
+import Logging
+import Storage
+
+extension Maintenance {
+  /// Appends to the audit log's file the records that it lacks: those of a process that was killed, and of a time when the
+  /// file could not be written. Throws `auditFileUnavailable` while that lasts; another call then goes on.
+  public func catchUpMirror() throws {
+    let count = try database.catchUp(auditFile)
+    guard count > 0 else { return }
+    logger.notice(
+      "the audit log's file lacked records, and has them now", metadata: ["records": "\(count)"])
+  }
+}

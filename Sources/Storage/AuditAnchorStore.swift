@@ -1,0 +1,85 @@
+import GRDB
+import Runners
+
+/// What an archive holds, and where the table continues from.
+public struct AuditAnchor: Sendable, Equatable {
+  /// Of the archive's file.
+  public let archiveSHA256: String
+  public let firstID: Int64
+  /// What the row `firstID` continued from.
+  public let previousHash: String
+  /// The last row that is gone.
+  public let lastID: Int64
+  public let hash: String
+
+  public var head: AuditHead { AuditHead(id: lastID, hash: hash) }
+}
+
+extension AuditLogStore {
+  /// The last one.
+  public func anchor() throws -> AuditAnchor? {
+    try anchor("ORDER BY last_id DESC LIMIT 1", [])
+  }
+
+  func anchor(archive sha256: String) throws -> AuditAnchor? {
+    try anchor("WHERE archive_sha256 = ?", [sha256])
+  }
+
+  private func anchor(
+    _ condition: String, _ arguments: StatementArguments
+  ) throws -> AuditAnchor? {
+    let statement = try database.cachedStatement(
+      sql: """
+        SELECT archive_sha256, first_id, prev_hash, last_id, hash FROM audit_anchors \(condition)
+        """)
+    return try Row.fetchOne(statement, arguments: arguments).map { row in
+      AuditAnchor(
+        archiveSHA256: row[0], firstID: row[1], previousHash: row[2], lastID: row[3], hash: row[4])
+    }
+  }
+
+  /// Deletes the rows up to `head`, which are in an archive, and lets the table continue from there. Throws
+  /// `databaseUnavailable` unless the rows that are there begin with those.
+  func remove(through head: AuditHead, archive sha256: String) throws {
+    let first = try records(after: 0, limit: 1).first
+    guard let first, first.id <= head.id, try hash(id: head.id) == head.hash else {
+      throw StorageError.databaseUnavailable(
+        "the audit log is not what it was when its archive was written; is it being archived twice?"
+      )
+    }
+    try database.execute(
+      sql: """
+        INSERT INTO audit_anchors (archive_sha256, first_id, prev_hash, last_id, hash, archived_at)
+        VALUES (?, ?, ?, ?, ?, ?)
+        ON CONFLICT (archive_sha256) DO UPDATE SET last_id = excluded.last_id, hash = excluded.hash
+        """,
+      arguments: [
+        sha256, first.id, first.previousHash, head.id, head.hash, now.description,
+      ])
+    try database.execute(sql: "DELETE FROM audit_log WHERE id <= ?", arguments: [head.id])
+  }
+}
+
+extension AuditEvent {
+  /// An archive of the rows `firstID` to `head` that was written.
+  static func archive(
+    _ sha256: String, from firstID: Int64, through head: AuditHead, by actor: Actor
+  ) -> AuditEvent {
+    AuditEvent(
+      .archive, actor: actor,
+      data: [
+        "archive_sha256": .text(sha256), "first_id": .number(firstID), "last_id": .number(head.id),
+        "hash": .text(head.hash),
+      ])
+  }
+}
+
+extension AuditRecord {
+  /// The digest of the archive whose writing it records.
+  var recordedArchive: String? {
+    guard self[.eventType] == AuditEvent.Kind.archive.rawValue,
+      case .text(let sha256) = AuditJSON.values(self[.eventData])?["archive_sha256"]
+    else { return nil }
+    return sha256
+  }
+}

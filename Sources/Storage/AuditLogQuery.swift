@@ -1,0 +1,100 @@
+import Foundation
+import GRDB
+public import Runners
+
+/// Which records of the audit log to list.
+public struct AuditLogFilter: Sendable, Equatable {
+  public var kind: AuditEvent.Kind?
+  public var userIdentity: String?
+  /// A runner's id, or if no record has it as that, a name.
+  public var runner: String?
+  /// Recorded at this time or later.
+  public var since: Timestamp?
+  /// Recorded before this time.
+  public var until: Timestamp?
+  /// 1 to 1000.
+  public var limit: Int
+  public var offset: Int
+
+  public init(
+    kind: AuditEvent.Kind? = nil, userIdentity: String? = nil, runner: String? = nil,
+    since: Timestamp? = nil, until: Timestamp? = nil, limit: Int = 100, offset: Int = 0
+  ) {
+    self.kind = kind
+    self.userIdentity = userIdentity
+    self.runner = runner
+    self.since = since
+    self.until = until
+    self.limit = limit
+    self.offset = offset
+  }
+}
+
+extension AuditLogStore {
+  /// How far records that match are counted: counting goes through all of them.
+  public static let countLimit = 10_000
+
+  /// A page of the records, newest first, and how many there are in all, or `countLimit` where there are more.
+  public func page(
+    matching filter: AuditLogFilter
+  ) throws -> (records: [AuditRecord], total: Int) {
+    let (condition, arguments) = try condition(filter)
+    let total = try Int.fetchOne(
+      database,
+      sql: "SELECT count(*) FROM (SELECT 1 FROM audit_log \(condition) LIMIT \(Self.countLimit))",
+      arguments: StatementArguments(arguments))
+    // Only the page's rows are read as a whole: an offset then goes through an index and not through the table.
+    let statement = try database.makeStatement(
+      sql: """
+        SELECT \(AuditRecord.selection) FROM audit_log WHERE id IN (
+          SELECT id FROM audit_log \(condition) ORDER BY timestamp DESC, id DESC LIMIT ? OFFSET ?)
+        ORDER BY timestamp DESC, id DESC
+        """)
+    let records = try fetch(
+      statement, StatementArguments(arguments + [filter.limit, filter.offset]))
+    return (records, total ?? 0)
+  }
+
+  /// Records before the one with this id, newest first; the filter's offset does not count. Looks at no more rows than
+  /// `records` and those between that do not match: a walk goes through the table once.
+  public func records(
+    matching filter: AuditLogFilter, before id: Int64
+  ) throws -> [AuditRecord] {
+    let (condition, arguments) = try condition(filter, before: id)
+    let statement = try database.makeStatement(
+      sql: """
+        SELECT \(AuditRecord.selection) FROM audit_log \(condition) ORDER BY id DESC LIMIT ?
+        """)
+    return try fetch(statement, StatementArguments(arguments + [filter.limit]))
+  }
+
+  /// With `before`, in a form that no other index than that of the ids fits.
+  private func condition(
+    _ filter: AuditLogFilter, before id: Int64? = nil
+  ) throws -> (sql: String, arguments: [any DatabaseValueConvertible]) {
+    let sign = id == nil ? "" : "+"
+    var conditions: [String] = []
+    var arguments: [any DatabaseValueConvertible] = []
+    func require(_ condition: String, _ argument: (any DatabaseValueConvertible)?) {
+      guard let argument else { return }
+      conditions.append(condition)
+      arguments.append(argument)
+    }
+    let runnerColumn = try isRunnerID(filter.runner) ? "runner_id" : "runner_name"
+    require("\(sign)event_type = ?", filter.kind?.rawValue)
+    require("\(sign)user_identity = ?", filter.userIdentity)
+    require("\(sign)\(runnerColumn) = ?", filter.runner)
+    require("\(sign)timestamp >= ?", filter.since?.description)
+    require("\(sign)timestamp < ?", filter.until?.description)
+    require("id < ?", id)
+    return (conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND "), arguments)
+  }
+
+  /// One column or the other: an index serves a page of either, but not of both at once.
+  private func isRunnerID(_ text: String?) throws -> Bool {
+    guard let text else { return false }
+    return try Bool.fetchOne(
+      database, sql: "SELECT 1 FROM audit_log WHERE runner_id = ? LIMIT 1", arguments: [text])
+      ?? false
+  }
+}

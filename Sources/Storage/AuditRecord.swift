@@ -1,0 +1,91 @@
+import Foundation
+import GRDB
+import Runners
+
+/// A row of the audit log, just as it stands in the table.
+public struct AuditRecord: Sendable, Equatable {
+  /// The columns that say what happened, in the order in which the hash covers them.
+  public enum Column: String, Sendable, CaseIterable {
+    case timestamp
+    case eventType = "event_type"
+    case success
+    case errorCode = "error_code"
+    case errorMessage = "error_message"
+    case userIdentity = "user_identity"
+    case issuer
+    case oidcSub = "oidc_sub"
+    case requestID = "request_id"
+    case requestIP = "request_ip"
+    case userAgent = "user_agent"
+    case runnerID = "runner_id"
+    case runnerName = "runner_name"
+    /// A JSON object.
+    case eventData = "event_data"
+  }
+
+  /// Position in the table; rises by one with each record.
+  public let id: Int64
+  /// One for each column.
+  let values: [String?]
+  /// Of the record before, or what `AuditChain.beginning` is.
+  public let previousHash: String
+  /// What `AuditChain` makes of all the others.
+  public let hash: String
+
+  public subscript(column: Column) -> String? {
+    Column.allCases.firstIndex(of: column).flatMap { values[$0] }
+  }
+
+  /// Whether `hash` covers what the record says.
+  var matchesItsHash: Bool {
+    get throws {
+      try AuditChain.hash(id: id, values: values, previousHash: previousHash) == hash
+    }
+  }
+}
+
+extension AuditRecord {
+  /// The next record of a log that ends with `head`.
+  init(_ event: AuditEvent, at time: Timestamp, id: Int64, after head: AuditHead) throws {
+    let actor = event.actor
+    let texts: [String?] = [
+      time.description, event.kind.rawValue, event.success ? "1" : "0", event.errorCode,
+      event.errorMessage, actor.identity, actor.issuer, actor.subject, actor.requestID,
+      actor.requestIP, actor.userAgent, event.runnerID, event.runnerName,
+      event.data.isEmpty ? nil : try AuditJSON.text(event.data),
+    ]
+    self.id = id
+    // The database ends a text at a NUL, and what is not stored must not be in the hash.
+    values = texts.map { $0?.replacing("\0", with: "\u{FFFD}") }
+    previousHash = head.hash
+    hash = try AuditChain.hash(id: id, values: values, previousHash: head.hash)
+  }
+}
+
+extension AuditRecord {
+  /// For `init(row:)`, in its order. As bytes: a text would end for the reader at a NUL that somebody has put into it.
+  static let selection =
+    "id, prev_hash, hash, "
+    + Column.allCases.map { "CAST(\($0.rawValue) AS BLOB)" }.joined(separator: ", ")
+
+  /// Throws `AuditFault.unreadable` for a row that this program cannot have written.
+  init(row: Row) throws {
+    let id: Int64 = row[0]
+    guard let previousHash = row[1] as String?, let hash = row[2] as String? else {
+      throw AuditFault.unreadable(id)
+    }
+    self.init(
+      id: id, values: try Self.values(row, from: 3, id), previousHash: previousHash, hash: hash)
+  }
+
+  /// The values of a row whose columns begin at `start`.
+  static func values(_ row: Row, from start: Int, _ id: Int64) throws -> [String?] {
+    try Column.allCases.indices.map { index in
+      guard let bytes = row[start + index] as Data? else { return nil }
+      guard let text = String(validating: bytes, as: UTF8.self) else {
+        throw AuditFault.unreadable(id)
+      }
+      return text
+    }
+  }
+}

@@ -1,0 +1,155 @@
+import GRDB
+import Runners
+
+/// What a verified part of the audit log is like.
+public struct VerifiedAuditLog: Sendable, Equatable {
+  public let rows: Int
+  /// The id of its first row; one more than that of the head where there is none.
+  public let firstID: Int64
+  public let head: AuditHead
+
+  public init(rows: Int, firstID: Int64, head: AuditHead) {
+    self.rows = rows
+    self.firstID = firstID
+    self.head = head
+  }
+}
+
+/// Follows the chain from row to row.
+struct AuditChainWalk {
+  private(set) var rows = 0
+  /// Where the walk has come to.
+  private(set) var head: AuditHead
+  let start: AuditHead
+  private var expectedHash: String?
+
+  /// `expectedHash` is a head that was noted earlier.
+  init(from start: AuditHead, expecting expectedHash: String? = nil) {
+    self.start = start
+    head = start
+    self.expectedHash = expectedHash == start.hash ? nil : expectedHash
+  }
+
+  /// Goes on to the next row. Throws `AuditFault` if it does not continue from the one before.
+  mutating func step(to record: AuditRecord) throws {
+    guard record.id == head.id + 1 else {
+      throw AuditFault.removed(head.id + 1...max(head.id + 1, record.id - 1))
+    }
+    guard try record.matchesItsHash else { throw AuditFault.edited(record.id) }
+    guard record.previousHash == head.hash else {
+      throw rows == 0 ? AuditFault.disjoined(record.id) : AuditFault.replaced(head.id)
+    }
+    head = AuditHead(id: record.id, hash: record.hash)
+    rows += 1
+    if expectedHash == record.hash { expectedHash = nil }
+  }
+
+  /// Throws `headMissing` if the head that was noted earlier was not met.
+  func end() throws -> VerifiedAuditLog {
+    if let expectedHash { throw AuditFault.headMissing(expectedHash) }
+    return VerifiedAuditLog(rows: rows, firstID: start.id + 1, head: head)
+  }
+}
+
+extension Database {
+  private static let pageSize = 2000
+
+  /// Follows the whole chain of the table, in pages: each is a snapshot of its own, so that no checkpoint has to wait, and
+  /// workers may write meanwhile. Throws the first `AuditFault`.
+  ///
+  /// - Parameters:
+  ///   - head: a hash noted earlier: it must still be in the chain.
+  ///   - onProgress: called with the rows done and the rows there are.
+  public func verifyAuditLog(
+    head: String? = nil, onProgress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
+  ) throws -> VerifiedAuditLog {
+    let (anchor, highest) = try read {
+      (try $0.auditLog.anchor(), try $0.auditLog.highestID())
+    }
+    var walk = AuditChainWalk(
+      from: anchor?.head ?? AuditHead(id: 0, hash: AuditChain.beginning), expecting: head)
+    var recorded: Set<String> = []
+    while true {
+      let isEnd = try read { transaction in
+        let (page, fault) = try transaction.auditLog.readableRecords(
+          after: walk.head.id, limit: Self.pageSize)
+        // What was archived while the walk went on is not missing.
+        if let moved = try transaction.auditLog.anchor(), moved.lastID > walk.head.id {
+          walk = AuditChainWalk(from: moved.head, expecting: head)
+          return false
+        }
+        for record in page {
+          do { try walk.step(to: record) } catch AuditFault.edited(let id) {
+            throw try transaction.auditLog.originOfRow(id)
+          }
+          if let archive = record.recordedArchive { recorded.insert(archive) }
+        }
+        if let fault { throw fault }
+        if page.isEmpty { try transaction.auditLog.checkEnd(walk.head, recorded: recorded) }
+        return page.isEmpty
+      }
+      if isEnd { return try walk.end() }
+      onProgress(walk.rows, max(walk.rows, Int(highest - walk.start.id)))
+    }
+  }
+
+  /// Compares a file of the audit log with the table. Lines whose rows are archived, and such from before the chain, say
+  /// nothing here. Throws the first `AuditFault.mirrorDiffers`. Returns how many lines were compared.
+  public func verifyMirror(path: String, onProgress: (_ lines: Int) -> Void = { _ in }) throws
+    -> Int
+  {
+    let reader = try FileReader(path: path)
+    var (lines, compared) = (0, 0)
+    while true {
+      var page: [(line: Int, record: AuditFileLine)] = []
+      while page.count < Self.pageSize, let line = try reader.nextLine() {
+        lines += 1
+        guard let record = AuditFileLine(line) else {
+          throw AuditFault.mirrorDiffers(id: nil, line: lines, path: path)
+        }
+        if record.hash != nil { page.append((lines, record)) }
+      }
+      if page.isEmpty { return compared }
+      try read { transaction in
+        let archived = try transaction.auditLog.anchor()?.lastID ?? 0
+        for (line, record) in page where record.id > archived {
+          guard try transaction.auditLog.hash(id: record.id) == record.hash else {
+            throw AuditFault.mirrorDiffers(id: record.id, line: line, path: path)
+          }
+          compared += 1
+        }
+      }
+      onProgress(lines)
+    }
+  }
+}
+
+extension AuditLogStore {
+  /// The rows up to one that cannot be read, and what is wrong with that.
+  fileprivate func readableRecords(
+    after id: Int64, limit: Int
+  ) throws -> (records: [AuditRecord], fault: AuditFault?) {
+    do { return (try records(after: id, limit: limit), nil) } catch AuditFault.unreadable(let bad) {
+      return (try records(after: id, before: bad, limit: limit), .unreadable(bad))
+    }
+  }
+
+  /// For a row that does not match its hash: what has become of it.
+  fileprivate func originOfRow(_ id: Int64) throws -> AuditFault {
+    guard let record = try record(id: id), let before = try self.id(hash: record.previousHash),
+      before + 1 != id,
+      try AuditChain.hash(
+        id: before + 1, values: record.values, previousHash: record.previousHash) == record.hash
+    else { return .edited(id) }
+    return .moved(id, writtenAs: before + 1)
+  }
+
+  /// Throws if there were rows after the last, or if what is archived was not recorded.
+  fileprivate func checkEnd(_ head: AuditHead, recorded: Set<String>) throws {
+    let highest = try highestID()
+    guard highest <= head.id else { throw AuditFault.cutOff(head.id + 1...highest) }
+    if let anchor = try anchor(), !recorded.contains(anchor.archiveSHA256) {
+      throw AuditFault.unrecordedArchive(through: anchor.lastID)
+    }
+  }
+}

@@ -1,0 +1,36 @@
+import FastCGI
+import Runners
+import Storage
+
+extension Service {
+  /// GET /api/v1/admin/audit-log: newest first. `total` counts no further than `AuditLogStore.countLimit`.
+  func listAuditLog(_ query: Query, _ admin: Administrator) throws -> Response {
+    let filter = try AuditLogFilter(query)
+    let (records, total) = try database.read { try $0.auditLog.page(matching: filter) }
+    let events = try records.map { try $0.json() }.joined(separator: ",")
+    return Response(
+      status: 200, headers: [.init("Content-Type", "application/json; charset=utf-8")],
+      body: Array("{\"events\":[\(events)],\"total\":\(total)}".utf8))
+  }
+}
+
+extension AuditLogFilter {
+  /// Reads the query of a list request. Throws `validation` with every fault at once.
+  fileprivate init(_ query: Query) throws(ServiceError) {
+    var reader = QueryReader(query)
+    let kinds = AuditEvent.Kind.allCases.map(\.rawValue).joined(separator: ", ")
+    let time = "must be a time as in RFC 3339, such as 2026-11-22T21:00:00Z"
+    let kind = reader.value(
+      "event_type", AuditEvent.Kind.init(rawValue:), "must be one of \(kinds)")
+    let userIdentity = reader.userIdentity()
+    let runner = reader.value(
+      "runner", { RunnerName($0)?.description }, "must be the id or the name of a runner")
+    let since = reader.value("since", { Timestamp($0) }, time)
+    let until = reader.value("until", { Timestamp($0) }, time)
+    let page = reader.page()
+    try reader.finish()
+    self.init(
+      kind: kind, userIdentity: userIdentity, runner: runner, since: since, until: until,
+      limit: page.limit, offset: page.offset)
+  }
+}

@@ -1,0 +1,138 @@
+public import ArgumentParser
+public import Runners
+import Storage
+import TokenService
+
+/// `export-audit-log`: what happened, for other programs.
+struct ExportAuditLogCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "export-audit-log",
+    abstract: "Write the records of the audit log, newest first.",
+    discussion: """
+      A date is 2026-01-31, which is its midnight in UTC, or a time of RFC 3339. In CSV a ' stands before a cell that a \
+      spreadsheet would take for a formula. The file of --output is for its owner only, and is there only once it is whole. \
+      That the log was exported, by whom and with which options, is itself a record.
+
+      Example:
+        runner-token-service export-audit-log --env-file service.env --since 2026-01-01 \\
+          --event-type provision --format csv --output provisions.csv
+      """)
+
+  enum Format: String, ExpressibleByArgument, CaseIterable {
+    case json, jsonl, csv
+  }
+
+  @OptionGroup var configuration: ConfigurationOptions
+
+  @Option(
+    help: ArgumentHelp("Only records of this time or later.", valueName: "date"),
+    transform: DateArgument.timestamp)
+  var since: Timestamp?
+
+  @Option(
+    help: ArgumentHelp("Only records from before this time.", valueName: "date"),
+    transform: DateArgument.timestamp)
+  var until: Timestamp?
+
+  @Option(help: ArgumentHelp("Only records of this type.", valueName: "type"))
+  var eventType: AuditEvent.Kind?
+
+  @Option(help: ArgumentHelp("Only what this identity did.", valueName: "identity"))
+  var user: String?
+
+  @Option(help: ArgumentHelp("No more than so many, the newest.", valueName: "count"))
+  var limit: Int?
+
+  @Option(help: ArgumentHelp("Write to this file instead of standard output.", valueName: "path"))
+  var output: String?
+
+  @Option(help: "The form of the output.")
+  var format = Format.jsonl
+
+  @Flag(help: "Replace the file of --output if it exists.")
+  var force = false
+
+  func validate() throws {
+    if output?.isEmpty == true { throw ValidationError("--output needs a path.") }
+    if force, output == nil { throw ValidationError("--force goes with --output.") }
+    if let limit, limit < 1 { throw ValidationError("--limit has to be 1 or more.") }
+    if let since, let until, since >= until {
+      throw ValidationError("--since has to be before --until.")
+    }
+  }
+
+  func run() throws {
+    try ServiceState.run(try configuration.settings()) { state in
+      let file = try OutputFile(output, replacing: force)
+      // Before anything is written: what cannot be recorded does not go out.
+      let head = try state.recordExport(event)
+      let rows = try write(state, before: head.id, to: file)
+      try file.finish()
+      if output != nil {
+        Diagnostic.print("Exported \(rows) records. Head of the log: \(head.hash)")
+      }
+    }
+  }
+
+  private func write(_ state: ServiceState, before id: Int64, to file: OutputFile) throws -> Int {
+    let progress = Progress("Exporting")
+    var rows = 0
+    switch format {
+    case .json: try file.write("[")
+    case .jsonl: break
+    case .csv: try file.write(CSV.line(AuditRecord.columns))
+    }
+    try forEach(in: state, before: id) { record in
+      switch format {
+      case .json: try file.write((rows == 0 ? "\n" : ",\n") + record.json())
+      case .jsonl: try file.write(record.json() + "\n")
+      case .csv: try file.write(CSV.line(record.cells))
+      }
+      rows += 1
+      progress.show(rows)
+    }
+    if format == .json { try file.write("\n]\n") }
+    return rows
+  }
+
+  private func forEach(
+    in state: ServiceState, before id: Int64, _ body: (AuditRecord) throws -> Void
+  ) throws {
+    var (last, left) = (id, limit ?? .max)
+    while left > 0 {
+      let filter = AuditLogFilter(
+        kind: eventType, userIdentity: user, since: since, until: until, limit: min(left, 1000))
+      let page = try state.database.read {
+        try $0.auditLog.records(matching: filter, before: last)
+      }
+      guard let oldest = page.last else { return }
+      for record in page { try body(record) }
+      last = oldest.id
+      left -= page.count
+    }
+  }
+
+  private var event: AuditEvent {
+    var data: [String: AuditEvent.Value] = ["format": .text(format.rawValue)]
+    data["since"] = since.map { .text($0.description) }
+    data["until"] = until.map { .text($0.description) }
+    data["only_event_type"] = eventType.map { .text($0.rawValue) }
+    data["only_user_identity"] = user.map { .text($0) }
+    data["limit"] = limit.map { .number(Int64($0)) }
+    data["output"] = output.map { .text($0) }
+    return AuditEvent(.export, actor: ServiceState.actor, data: data)
+  }
+}
+
+extension AuditEvent.Kind: ExpressibleByArgument {}
+
+extension AuditRecord {
+  /// Named as the members of the JSON forms.
+  fileprivate static let columns =
+    ["id"] + Column.allCases.map(\.rawValue) + ["prev_hash", "hash"]
+
+  /// In the order of the columns.
+  fileprivate var cells: [String] {
+    [String(id)] + Column.allCases.map { self[$0] ?? "" } + [previousHash, hash]
+  }
+}

@@ -1,0 +1,112 @@
+import ArgumentParser
+import Foundation
+import Runners
+import Storage
+import TokenService
+
+/// `verify-audit-log`: whether the audit log is what was written.
+struct VerifyAuditLogCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "verify-audit-log",
+    abstract: "Verify that no record of the audit log was changed.",
+    discussion: """
+      Follows the chain of hashes through the table and names the first row that was edited, removed, swapped or cut off. \
+      Somebody who can write the database can also compute all hashes anew: --head finds that, with a hash that was noted \
+      earlier elsewhere (the journal has one every hour), and so does --mirror, with a copy of audit.jsonl.
+
+      Workers may go on writing meanwhile. Ends with status 1 if anything is wrong.
+
+      Example:
+        runner-token-service verify-audit-log --env-file service.env \\
+          --mirror /var/log/runner-token-service/audit.jsonl
+      """)
+
+  @OptionGroup var configuration: ConfigurationOptions
+
+  @Option(
+    help: ArgumentHelp(
+      "A hash that was noted earlier: nothing up to it may have changed.", valueName: "hash"))
+  var head: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Also compare this file of the audit log with the table. May be repeated.", valueName: "path")
+  )
+  var mirror: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "Verify this archive instead, and that the table continues from it.", valueName: "path"))
+  var archive: String?
+
+  @Flag(help: "Print the outcome as JSON.")
+  var json = false
+
+  func validate() throws {
+    if let head, head.wholeMatch(of: /[0-9a-f]{64}/) == nil {
+      throw ValidationError("--head needs a hash of 64 lower-case hex digits.")
+    }
+    if archive != nil, !mirror.isEmpty {
+      throw ValidationError("--mirror does not go with --archive.")
+    }
+  }
+
+  private struct Outcome: Encodable {
+    let verified: Bool
+    var fault: String?
+    var rows: Int?
+    var first_id: Int64?
+    var last_id: Int64?
+    var head: String?
+    var mirrored: Int?
+  }
+
+  func run() throws {
+    try ServiceState.run(try configuration.settings()) { state in
+      do {
+        let log = try verified(state)
+        let lines = try mirror.map { try compare($0, state) }
+        try report(log, lines)
+      } catch let fault as AuditFault {
+        guard json else { throw fault }
+        print(try JSONLine.text(Outcome(verified: false, fault: fault.description)))
+        throw ExitCode.failure
+      }
+    }
+  }
+
+  private func verified(_ state: ServiceState) throws -> VerifiedAuditLog {
+    let progress = Progress("Verifying")
+    guard let archive else {
+      return try state.database.verifyAuditLog(head: head) { progress.show($0, of: $1) }
+    }
+    return try AuditArchive.verify(path: archive, against: state.database, head: head) {
+      progress.show($0)
+    }
+  }
+
+  private func compare(_ path: String, _ state: ServiceState) throws -> Int {
+    let progress = Progress("Comparing")
+    return try state.database.verifyMirror(path: path) { progress.show($0) }
+  }
+
+  private func report(_ log: VerifiedAuditLog, _ lines: [Int]) throws {
+    if json {
+      print(
+        try JSONLine.text(
+          Outcome(
+            verified: true, rows: log.rows, first_id: log.firstID, last_id: log.head.id,
+            head: log.head.hash, mirrored: mirror.isEmpty ? nil : lines.reduce(0, +))))
+      return
+    }
+    let name = archive == nil ? "The audit log" : "The archive"
+    print(
+      "\(name) is whole: \(log.rows) rows"
+        + (log.rows == 0 ? "." : ", \(log.firstID) to \(log.head.id)."))
+    for (path, count) in zip(mirror, lines) {
+      print("\(path.visible): \(count) lines are as in the table.")
+    }
+    if head != nil { print("Nothing up to the head given has changed.") }
+    print("Head: \(log.head.hash)")
+  }
+}

@@ -1,0 +1,254 @@
+import Foundation
+import GRDB
+import Glibc
+import Runners
+import Storage
+import StrictJSON
+import TestSupport
+import Testing
+
+/// `export-audit-log`, `verify-audit-log` and `archive-audit-log`, run as an admin runs them.
+@Suite struct AuditCommandTests {
+  let program: Program
+
+  init() throws {
+    program = try Program()
+  }
+
+  private func write(_ count: Int, at time: String, _ kind: AuditEvent.Kind, by user: String) throws
+  {
+    let now = try #require(Timestamp(time))
+    let database = try program.database(now: now)
+    try database.write(auditedIn: AuditFile(path: program.file("audit.jsonl"))) { _, record in
+      for _ in 0..<count {
+        try record(
+          AuditEvent(kind, actor: .init(identity: user), data: ["labels": .texts(["gpu"])]))
+      }
+    }
+  }
+
+  private func head() throws -> String {
+    try program.database().read { try $0.auditLog.head().hash }
+  }
+
+  /// As somebody does who has the file and a tool for it.
+  private func tamper(_ statement: String) throws {
+    try DatabaseQueue(path: program.file("service.db")).write { database in
+      for trigger in ["keeps_rows_unchanged", "keeps_rows", "chains_rows"] {
+        try database.execute(sql: "DROP TRIGGER IF EXISTS audit_log_\(trigger)")
+      }
+      try database.execute(sql: statement)
+    }
+  }
+
+  @Test func `a log is verified, and what is wrong with it is named`() throws {
+    try write(3, at: "2026-01-31T12:00:00Z", .refresh, by: "alice")
+    let head = try head()
+    let mirror = program.file("audit.jsonl")
+    let whole = try program.run("verify-audit-log", "--head", head, "--mirror", mirror)
+    #expect(whole.status == 0)
+    #expect(
+      whole.text == """
+        The audit log is whole: 3 rows, 1 to 3.
+        \(mirror): 3 lines are as in the table.
+        Nothing up to the head given has changed.
+        Head: \(head)
+
+        """)
+    #expect(whole.errors == "")
+    #expect(
+      try program.run("verify-audit-log", "--json").text == """
+        {"first_id":1,"head":"\(head)","last_id":3,"rows":3,"verified":true}
+
+        """)
+    let other = String(repeating: "a", count: 64)
+    let missing = try program.run("verify-audit-log", "--head", other)
+    #expect(missing.status == 1)
+    #expect(missing.text == "")
+    #expect(missing.errors.contains("no row has the hash \(other)"))
+
+    try tamper("UPDATE audit_log SET user_identity = 'mallory' WHERE id = 2")
+    let edited = try program.run("verify-audit-log")
+    #expect(edited.status == 1)
+    #expect(edited.text == "")
+    #expect(
+      edited.errors == """
+        The audit log is not what was written: row 2 was edited: it does not match its hash.
+
+        """)
+    let json = try program.run("verify-audit-log", "--json")
+    #expect(json.status == 1)
+    #expect(
+      json.text == """
+        {"fault":"row 2 was edited: it does not match its hash","verified":false}
+
+        """)
+  }
+
+  @Test(arguments: ["--mirror", "--archive"])
+  func `a file that cannot be read is no whole log`(option: String) throws {
+    let outcome = try program.run("verify-audit-log", option, "absent")
+    #expect(outcome.status == 1)
+    #expect(outcome.text == "")
+    #expect(outcome.errors == "absent cannot be read: No such file or directory\n")
+  }
+
+  @Test(arguments: [
+    ["verify-audit-log", "--head", "abc"], ["verify-audit-log", "--archive", "a", "--mirror", "b"],
+    ["archive-audit-log", "--output", "a"], ["archive-audit-log", "--before", "2026-01-31"],
+    ["archive-audit-log", "--before", "soon", "--output", "a"],
+    ["export-audit-log", "--since", "yesterday"], ["export-audit-log", "--limit", "0"],
+    ["export-audit-log", "--event-type", "x"], ["export-audit-log", "--force"],
+    ["export-audit-log", "--since", "2026-01-31", "--until", "2026-01-31"],
+  ])
+  func `options without sense are refused`(arguments: [String]) throws {
+    let outcome = try program.run(arguments)
+    #expect(outcome.status == 64)
+    #expect(outcome.text == "")
+  }
+
+  @Test(arguments: ["verify-audit-log", "archive-audit-log", "export-audit-log"])
+  func `help has an example`(command: String) throws {
+    let outcome = try program.run(command, "--help")
+    #expect(outcome.status == 0)
+    #expect(outcome.text.contains("Example:\n  runner-token-service \(command) "))
+  }
+
+  @Test func `an archive is written, verified, and missing from nowhere`() throws {
+    try write(2, at: "2026-01-30T12:00:00Z", .refresh, by: "alice")
+    let middle = try head()
+    try write(2, at: "2026-01-31T12:00:00Z", .refresh, by: "bob")
+    let path = program.file("old.jsonl")
+    let arguments = ["archive-audit-log", "--before", "2026-01-31", "--output", path]
+    let dryRun = try program.run(arguments + ["--dry-run"])
+    #expect(dryRun.status == 0)
+    #expect(dryRun.text == "2 rows, 1 to 2, would be moved. Nothing was changed.\n")
+    #expect(!FileManager.default.fileExists(atPath: path))
+    let outcome = try program.run(arguments)
+    #expect(outcome.status == 0)
+    let sum = try ChildProcess.run("/usr/bin/sha256sum", [path])
+    let digest = String(decoding: sum.prefix(64), as: UTF8.self)
+    #expect(
+      outcome.text == """
+        Moved 2 rows, 1 to 2, to \(path).
+        SHA-256 of the file: \(digest)
+        Head of the archive: \(middle)
+
+        """)
+    #expect(try program.mode(of: path) == 0o600)
+    #expect(
+      try program.run("verify-audit-log", "--archive", path).text == """
+        The archive is whole: 2 rows, 1 to 2.
+        Head: \(middle)
+
+        """)
+    let rest = try program.run("verify-audit-log").text
+    #expect(rest.hasPrefix("The audit log is whole: 3 rows, 3 to 5.\n"))
+    let last = try #require(try program.auditLines().last)
+    #expect(last["event_type"] == .string("archive"))
+    #expect(last["user_identity"] == .string(Program.actor))
+    #expect(last["event_data"]?.object?["archive_sha256"] == .string(digest))
+
+    // The file is never written over.
+    let again = try program.run("archive-audit-log", "--before", "2027-01-01", "--output", path)
+    #expect(again.status == 1)
+    #expect(again.errors.contains("exists"))
+    #expect(try program.run("verify-audit-log").text == rest)
+    #expect(
+      try program.run("archive-audit-log", "--before", "2026-01-01", "--output", path + "2").text
+        == "There are no records from before 2026-01-01T00:00:00.000Z.\n")
+    #expect(!FileManager.default.fileExists(atPath: path + "2"))
+  }
+
+  @Test func `a full disk leaves the log as it is and no archive`() throws {
+    try write(300, at: "2026-01-30T12:00:00Z", .refresh, by: "alice")
+    let outcome = try program.run(
+      shell:
+        "ulimit -f 128; trap '' XFSZ; exec \"$0\" archive-audit-log --before 2026-01-31 --output old.jsonl"
+    )
+    #expect(outcome.status == 1)
+    #expect(outcome.errors.contains("cannot be written"))
+    #expect(!FileManager.default.fileExists(atPath: program.file("old.jsonl")))
+    #expect(
+      try program.run("verify-audit-log").text.hasPrefix("The audit log is whole: 300 rows"))
+  }
+
+  @Test func `an export selects, and is itself recorded`() throws {
+    try write(1, at: "2026-01-30T12:00:00Z", .provision, by: "alice")
+    try write(1, at: "2026-01-31T12:00:00Z", .refresh, by: "bob")
+    try write(1, at: "2026-02-01T12:00:00Z", .provision, by: "bob")
+    func ids(_ arguments: String...) throws -> [Int64?] {
+      let outcome = try program.run(["export-audit-log"] + arguments)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      #expect(outcome.errors == "")
+      return try outcome.text.split(separator: "\n").map {
+        try JSONValue(parsing: Array($0.utf8)).object?["id"]?.integer
+      }
+    }
+    #expect(try ids() == [3, 2, 1])
+    let export = try #require(try program.auditLines().last)
+    #expect(export["event_type"] == .string("export"))
+    #expect(export["user_identity"] == .string(Program.actor))
+    #expect(export["event_data"]?.object?["format"] == .string("jsonl"))
+    #expect(try ids("--event-type", "provision") == [3, 1])
+    #expect(try ids("--user", "bob") == [3, 2])
+    #expect(try ids("--since", "2026-01-31", "--until", "2026-02-01") == [2])
+    #expect(try ids("--user", "bob", "--limit", "1") == [3])
+    #expect(try ids("--event-type", "export", "--limit", "2") == [8, 7])
+    let last = try #require(try program.auditLines().last?["event_data"]?.object)
+    #expect(last["only_event_type"] == .string("export"))
+    #expect(last["limit"] == .integer(2))
+  }
+
+  @Test func `each form of an export is whole, and CSV has no formulas`() throws {
+    try write(1201, at: "2026-01-30T12:00:00Z", .refresh, by: "=1+1\u{1B}\n")
+    let json = try program.run("export-audit-log", "--format", "json").text
+    let array = try #require(
+      try JSONValue(parsing: Array(json.utf8), limits: .init(values: 100_000)).array)
+    #expect(array.compactMap { $0.object?["id"]?.integer } == (1...1201).reversed())
+    let csv = try program.run("export-audit-log", "--format", "csv").text
+    let lines = csv.components(separatedBy: "\r\n")
+    #expect(lines.count == 1204)
+    #expect(
+      lines[0]
+        == #""id","timestamp","event_type","success","error_code","error_message","user_identity","issuer","oidc_sub","request_id","request_ip","user_agent","runner_id","runner_name","event_data","prev_hash","hash""#
+    )
+    #expect(lines[2].contains(#","'=1+1\u{1B}\n","#))
+    #expect(lines[2].contains(#","{""labels"":[""gpu""]}","#))
+
+    let path = program.file("export.jsonl")
+    let outcome = try program.run("export-audit-log", "--output", path, "--limit", "2")
+    #expect(outcome.status == 0)
+    #expect(outcome.errors == "Exported 2 records. Head of the log: \(try head())\n")
+    #expect(try program.mode(of: path) == 0o600)
+    #expect(try program.run("export-audit-log", "--output", path).status == 1)
+    #expect(try program.run("export-audit-log", "--output", path, "--force").status == 0)
+  }
+
+  @Test func `what cannot be recorded is not exported`() throws {
+    try write(1, at: "2026-01-30T12:00:00Z", .refresh, by: "alice")
+    try FileManager.default.removeItem(atPath: program.file("audit.jsonl"))
+    try FileManager.default.createDirectory(
+      atPath: program.file("audit.jsonl"), withIntermediateDirectories: false)
+    let outcome = try program.run("export-audit-log", "--output", program.file("export.jsonl"))
+    #expect(outcome.status == 1)
+    #expect(outcome.errors.contains("the audit log file cannot be written"))
+    let names = try FileManager.default.contentsOfDirectory(atPath: program.file(""))
+    #expect(!names.contains { $0.hasPrefix("export.jsonl") })
+  }
+
+  @Test func `a command that is interrupted leaves no part of a file`() throws {
+    try write(20_000, at: "2026-01-30T12:00:00Z", .refresh, by: "alice")
+    let outcome = try program.run(
+      shell: """
+        "$0" export-audit-log --output export.jsonl & id=$!
+        while ! ls export.jsonl.partial-* >/dev/null 2>&1; do
+          kill -0 $id 2>/dev/null || exit 3; sleep 0.01
+        done
+        kill -TERM $id; wait $id; echo "$?"; ls export.jsonl* 2>/dev/null
+        """)
+    #expect(outcome.text == "143\n")
+    #expect(
+      try program.run("verify-audit-log").text.hasPrefix("The audit log is whole: 20001 rows"))
+  }
+}

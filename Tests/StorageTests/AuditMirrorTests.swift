@@ -1,0 +1,147 @@
+import Foundation
+import GRDB
+import Runners
+import TestSupport
+import Testing
+
+@testable import Storage
+
+@Suite struct AuditMirrorTests {
+  let log: AuditLogFixture
+
+  init() throws {
+    log = try AuditLogFixture()
+  }
+
+  private func catchUp() throws -> Int { try log.database.catchUp(log.file) }
+
+  private func append(_ text: String) throws {
+    let handle = try #require(FileHandle(forWritingAtPath: log.filePath))
+    try handle.seekToEnd()
+    try handle.write(contentsOf: Data(text.utf8))
+    try handle.close()
+  }
+
+  private func rotate(_ name: String = "audit.jsonl.1") throws {
+    try FileManager.default.moveItem(
+      atPath: log.filePath, toPath: log.directory.file(name))
+  }
+
+  @Test func `a file that has everything is left alone`() throws {
+    #expect(try catchUp() == 0)
+    try log.write(3)
+    #expect(try catchUp() == 0)
+    #expect(try catchUp() == 0)
+    #expect(try log.mirrored() == [1, 2, 3])
+  }
+
+  @Test func `what the file lacks comes, each record once, however often`() throws {
+    try log.write(2)
+    try log.writeWithoutFile(2)
+    try log.write(1)
+    #expect(try catchUp() == 2)
+    #expect(try log.mirrored() == [1, 2, 5, 3, 4])
+    #expect(try catchUp() == 0)
+    try log.writeWithoutFile(1)
+    try log.write(1)
+    #expect(try catchUp() == 1)
+    #expect(try catchUp() == 0)
+    #expect(try log.mirrored() == [1, 2, 5, 3, 4, 7, 6])
+    #expect(try log.mirrorFault() == nil)
+  }
+
+  @Test func `more than is written at a time comes too`() throws {
+    try log.writeWithoutFile(501)
+    #expect(try catchUp() == 501)
+    #expect(try log.mirrored() == Array(1...501))
+  }
+
+  @Test(arguments: ["audit.jsonl.1", "audit.jsonl-20260131", "audit.jsonl.7"])
+  func `lines in a file that was rotated away are not written again`(name: String) throws {
+    try log.write(2)
+    #expect(try catchUp() == 0)
+    try log.write(2)
+    try rotate(name)
+    try log.write(1)
+    try log.writeWithoutFile(1)
+    #expect(try catchUp() == 1)
+    #expect(try log.mirrored(name) == [1, 2, 3, 4, 5, 6])
+  }
+
+  @Test func `lines from after the last look are found through two rotations`() throws {
+    try log.write(2)
+    #expect(try catchUp() == 0)
+    try log.write(2)
+    try rotate("audit.jsonl.2")
+    try log.write(2)
+    try log.writeWithoutFile(1)
+    try rotate("audit.jsonl.1")
+    #expect(try catchUp() == 1)
+    #expect(try log.mirrored("audit.jsonl.2", "audit.jsonl.1") == [1, 2, 3, 4, 5, 6, 7])
+  }
+
+  @Test func `a line that a crash tore is cut off and its record written again`() throws {
+    try log.write(2)
+    try log.writeWithoutFile(1)
+    try append(#"{"event_type":"refresh","id":3,"succ"#)
+    #expect(try catchUp() == 1)
+    #expect(try log.mirrored() == [1, 2, 3])
+  }
+
+  @Test func `a writer does not add to a line that another's crash tore`() throws {
+    try log.write(2)
+    try log.writeWithoutFile(1)
+    try append(#"{"event_type":"refresh","id":3,"succ"#)
+    try log.write(1)
+    #expect(try log.mirrored() == [1, 2, 4])
+    #expect(try catchUp() == 1)
+    #expect(try log.mirrored() == [1, 2, 4, 3])
+  }
+
+  @Test func `a long text of somebody else's is not removed but closed`() throws {
+    let foreign = String(repeating: "x", count: 40_000)
+    try log.write(1)
+    try append(foreign)
+    try log.write(1)
+    let lines = try String(contentsOfFile: log.filePath, encoding: .utf8).split(separator: "\n")
+    #expect(lines.count == 3)
+    #expect(lines[1] == foreign)
+  }
+
+  @Test func `a file that lost its end to a power failure gets it back`() throws {
+    try log.write(4)
+    #expect(try catchUp() == 0)
+    try log.write(2)
+    let lines = try String(contentsOfFile: log.filePath, encoding: .utf8).split(separator: "\n")
+    // Not more than what came after the last look, which left all before on disk.
+    let kept = lines[..<4].joined(separator: "\n") + "\n"
+    try kept.write(toFile: log.filePath, atomically: false, encoding: .utf8)
+    #expect(try catchUp() == 2)
+    #expect(try log.mirrored() == [1, 2, 3, 4, 5, 6])
+  }
+
+  @Test func `an outage ends with the records of that time in the file`() throws {
+    try log.write(1)
+    try rotate()
+    try FileManager.default.createDirectory(
+      atPath: log.filePath, withIntermediateDirectories: false)
+    #expect(throws: StorageError.self) { try log.write(1) }
+    #expect(throws: StorageError.self) { try catchUp() }
+    try FileManager.default.removeItem(atPath: log.filePath)
+    #expect(try catchUp() == 1)
+    #expect(try log.mirrored("audit.jsonl.1") == [1, 2])
+  }
+
+  @Test func `two processes that do it at once write each record once`() throws {
+    try log.writeWithoutFile(1000)
+    let others = try (0..<2).map { _ in
+      (try Storage.Database(path: log.path) { Timestamp(Date()) }, AuditFile(path: log.filePath))
+    }
+    DispatchQueue.concurrentPerform(iterations: 2) { index in
+      _ = try? others[index].0.catchUp(others[index].1)
+    }
+    let ids = try log.mirrored()
+    #expect(Set(ids) == Set(1...1000))
+    #expect(ids.count == 1000)
+  }
+}
