@@ -49,10 +49,12 @@ import Testing
   func `no other answer of GitHub's deletes a runner here`(status: Int) throws {
     #expect(try world.provisionJIT().status == 201)
     try world.control(
-      "POST", "/faults", #"{"method":"DELETE","path_contains":"/runners","status":\#(status)}"#)
+      "POST", "/faults",
+      #"{"method":"DELETE","path_contains":"/runners","status":\#(status),"count":3}"#)
     #expect([502, 503].contains(try delete().status))
     #expect(try world.liveRunner("ci-1") != nil)
     #expect(try lastDeprovision()["success"] == .bool(false))
+    try world.control("DELETE", "/faults")
     #expect(try delete().status == 204)
   }
 

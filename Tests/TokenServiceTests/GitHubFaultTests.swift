@@ -75,7 +75,6 @@ import Testing
     (#""status":403,"body":"Request forbidden by administrative rules""#, "requests as they are"),
     (#""status":410"#, "requests as they are"),
     (#""status":302,"headers":{"Location":"https://evil.example/"}"#, "requests as they are"),
-    (#""status":403,"body":"{\"message\":\"This installation has been suspended\"}""#, "suspended"),
     (
       #""status":403,"body":"{\"message\":\"Resource not accessible by integration\"}""#,
       "permissions"
