@@ -60,10 +60,13 @@ private func printable(_ text: String) -> String {
 }
 
 extension HTTPResponse {
-  /// What GitHub says about an error; it does not always say it in JSON. At most 200 characters.
+  /// What GitHub says about an error; it does not always say it in JSON. At most 200 characters, and no token: it goes to the
+  /// log.
   var gitHubMessage: String {
     if let error = try? JSONDecoder().decode(BasicError.self, from: Data(body)) {
-      let message = printable(error.message ?? "")
+      let text = (error.message ?? "").replacing(
+        #/(?:gh[a-z]_|github_pat_)[A-Za-z0-9._\-]+/#, with: "[token]")
+      let message = printable(text)
       return message.isEmpty ? "no message" : message
     }
     return body.isEmpty ? "no message" : "a message that is not JSON"

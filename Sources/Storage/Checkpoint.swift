@@ -38,6 +38,11 @@ final class Checkpoint: Sendable {
     }
   }
 
+  /// Whether some process has taken it over. A checkpoint of a worker under way looks the same.
+  var hasMaintainer: Bool {
+    isMaintainer.withLock { $0 } || lock.exclusiveIfFree {} == nil
+  }
+
   func runIfDue(_ database: GRDB.Database) {
     let isMaintainer = isMaintainer.withLock { $0 }
     let threshold = isMaintainer ? Self.maintainerThreshold : Self.threshold

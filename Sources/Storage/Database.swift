@@ -134,6 +134,14 @@ public final class Database: Sendable {
     }
   }
 
+  /// All pages in one step, so that a writer cannot make it begin anew.
+  func copyPages(to copy: DatabaseQueue) throws {
+    try pool.backup(to: copy, pagesPerStep: -1)
+  }
+
+  /// Whether some process, this one or another, maintains the database now.
+  public var hasMaintainer: Bool { checkpoint.hasMaintainer }
+
   /// Throws `wrongSchema` unless the schema is still that of this program.
   public func checkSchema() throws {
     try read { try SchemaVersion.check($0.database) }

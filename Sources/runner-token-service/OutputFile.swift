@@ -62,6 +62,11 @@ final class OutputFile {
     }
   }
 
+  /// Has something else write the file, at a path of its own until it is whole. Not for standard output.
+  func fill(_ body: (_ path: String) throws -> Void) throws {
+    if let partialPath { try body(partialPath) }
+  }
+
   /// Says that everything is written. A file is safe on disk after this.
   func finish() throws(Failure) {
     if let path, let partialPath {

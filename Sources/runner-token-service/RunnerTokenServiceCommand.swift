@@ -15,7 +15,8 @@ struct RunnerTokenServiceCommand: ParsableCommand {
     version: Version.current,
     subcommands: [
       WorkerCommand.self, MaintainCommand.self, SyncCommand.self, CleanupCommand.self,
-      InitDatabaseCommand.self, CheckConfigCommand.self, CheckTokenCommand.self,
+      InitDatabaseCommand.self, BackUpDatabaseCommand.self, CheckConfigCommand.self,
+      CheckTokenCommand.self, StatusCommand.self,
       ListRunnersCommand.self, ListLabelPoliciesCommand.self, SetLabelPolicyCommand.self,
       DeleteLabelPolicyCommand.self, ExportSecurityEventsCommand.self, ReportCommand.self,
       ExportAuditLogCommand.self, VerifyAuditLogCommand.self, ArchiveAuditLogCommand.self,

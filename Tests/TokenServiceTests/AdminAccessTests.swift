@@ -9,18 +9,30 @@ import Testing
 @Suite struct AdminAccessTests {
   /// Every admin route, with its pattern as the log has it.
   static let routes = [
-    ("POST", "/label-policies", "/label-policies"),
-    ("GET", "/label-policies", "/label-policies"),
-    ("GET", "/label-policies/alice%40example.com", "/label-policies/{user}"),
-    ("DELETE", "/label-policies/alice%40example.com", "/label-policies/{user}"),
-    ("GET", "/security-events", "/security-events"),
-    ("GET", "/audit-log", "/audit-log"),
-    ("GET", "/runners", "/runners"),
-    ("GET", "/runners/some-id", "/runners/{id}"),
-    ("DELETE", "/runners/some-id", "/runners/{id}"),
-    ("GET", "/approvals", "/approvals"),
-    ("POST", "/approvals/some-id/approve", "/approvals/{id}/approve"),
-    ("POST", "/approvals/some-id/deny", "/approvals/{id}/deny"),
+    ("POST", "/api/v1/admin/label-policies", "/api/v1/admin/label-policies"),
+    ("GET", "/api/v1/admin/label-policies", "/api/v1/admin/label-policies"),
+    (
+      "GET", "/api/v1/admin/label-policies/alice%40example.com",
+      "/api/v1/admin/label-policies/{user}"
+    ),
+    (
+      "DELETE", "/api/v1/admin/label-policies/alice%40example.com",
+      "/api/v1/admin/label-policies/{user}"
+    ),
+    ("GET", "/api/v1/admin/security-events", "/api/v1/admin/security-events"),
+    ("GET", "/api/v1/admin/audit-log", "/api/v1/admin/audit-log"),
+    ("GET", "/api/v1/admin/runners", "/api/v1/admin/runners"),
+    ("GET", "/api/v1/admin/runners/some-id", "/api/v1/admin/runners/{id}"),
+    ("DELETE", "/api/v1/admin/runners/some-id", "/api/v1/admin/runners/{id}"),
+    ("GET", "/api/v1/admin/approvals", "/api/v1/admin/approvals"),
+    ("POST", "/api/v1/admin/approvals/some-id/approve", "/api/v1/admin/approvals/{id}/approve"),
+    ("POST", "/api/v1/admin/approvals/some-id/deny", "/api/v1/admin/approvals/{id}/deny"),
+    ("GET", "/api/v1/runner-groups", "/api/v1/runner-groups"),
+    (
+      "POST", "/api/v1/runners/provision?dry_run=true&as=bob%40example.com",
+      "/api/v1/runners/provision"
+    ),
+    ("POST", "/api/v1/runners/jit?dry_run=true&as=bob%40example.com", "/api/v1/runners/jit"),
   ]
   private static let body = #"{"user_identity":"alice@example.com","allowed_labels":["gpu"]}"#
 
@@ -29,7 +41,7 @@ import Testing
     method: String, path: String, pattern: String
   ) throws {
     let world = try World.withAdmins()
-    let response = world.send(method, "/api/v1/admin" + path, body: Self.body)
+    let response = world.send(method, path, body: Self.body)
     #expect(response.problem == "401 UNAUTHENTICATED")
     #expect(response.header("WWW-Authenticate") != nil)
     #expect(try world.auditLines().isEmpty)
@@ -43,7 +55,8 @@ import Testing
   ) throws {
     let world = try World.withAdmins()
     #expect(try world.save(Self.body).status == 201)
-    let response = try world.admin(method, path, as: "alice", body: Self.body)
+    let response = world.send(
+      method, path, token: try world.token("alice"), body: Self.body)
     #expect(response.problem == "403 ADMIN_REQUIRED")
 
     let line = try #require(try world.auditLines().last)
@@ -53,7 +66,7 @@ import Testing
     #expect(line["user_identity"] == .string("alice@example.com"))
     let data = try #require(line["event_data"]?.object)
     #expect(data["method"] == .string(method))
-    #expect(data["route"] == .string("/api/v1/admin" + pattern))
+    #expect(data["route"] == .string(pattern))
 
     let (events, total) = try world.database.read {
       try $0.securityEvents.page(matching: SecurityEventFilter())
@@ -64,7 +77,7 @@ import Testing
     #expect(event.event.severity == .high)
     #expect(event.event.actor.subject == "alice")
     #expect(event.event.data["method"] == .text(method))
-    #expect(event.event.data["route"] == .text("/api/v1/admin" + pattern))
+    #expect(event.event.data["route"] == .text(pattern))
     let policy = try world.database.read { try $0.labelPolicies.policy(of: "alice@example.com") }
     #expect(policy?.revision == 1)
   }
@@ -75,7 +88,8 @@ import Testing
   ) throws {
     let world = try World.withAdmins()
     _ = try world.save(Self.body)
-    let response = try world.admin(method, path, body: Self.body)
+    let response = world.send(
+      method, path, token: try world.token("root"), body: Self.body)
     // The body is that of a policy, and there is no such runner: past the guard all the same.
     let isPastGuard =
       response.status < 300
