@@ -56,22 +56,17 @@ struct ListApprovalsCommand: ParsableCommand {
     }
   }
 
-  /// Goes through the approvals twice, first for the widths of the columns, so that it need not hold them.
   private func printTable(
     _ state: ServiceState, _ organization: String, _ output: OutputFile
   ) throws {
-    var table = Table(
-      ["ID", "STATUS", "EXPIRES", "WHO", "RUNNER", "LABELS", "KIND"], maximumWidth: 48)
-    var isEmpty = true
-    try forEachPage(of: state, organization) { page, now in
-      for approval in page { table.measure(cells(approval, at: now)) }
-      isEmpty = false
+    let count = try Table.write(
+      ["ID", "STATUS", "EXPIRES", "WHO", "RUNNER", "LABELS", "KIND"], maximumWidth: 48, to: output
+    ) { pass in
+      try forEachPage(of: state, organization) { page, now in
+        for approval in page { try pass(cells(approval, at: now)) }
+      }
     }
-    guard !isEmpty else { return try output.write("There are no such approvals.\n") }
-    try output.write(table.header + "\n")
-    try forEachPage(of: state, organization) { page, now in
-      try output.write(page.map { table.line(cells($0, at: now)) + "\n" }.joined())
-    }
+    if count == 0 { try output.write("There are no such approvals.\n") }
   }
 
   private func cells(_ approval: Approval, at now: Timestamp) -> [String] {

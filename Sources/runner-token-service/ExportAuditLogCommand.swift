@@ -18,21 +18,7 @@ struct ExportAuditLogCommand: ParsableCommand {
           --event-type provision --format csv --output provisions.csv
       """)
 
-  enum Format: String, ExpressibleByArgument, CaseIterable {
-    case json, jsonl, csv
-  }
-
   @OptionGroup var configuration: ConfigurationOptions
-
-  @Option(
-    help: ArgumentHelp("Only records of this time or later.", valueName: "date"),
-    transform: DateArgument.timestamp)
-  var since: Timestamp?
-
-  @Option(
-    help: ArgumentHelp("Only records from before this time.", valueName: "date"),
-    transform: DateArgument.timestamp)
-  var until: Timestamp?
 
   @Option(help: ArgumentHelp("Only records of this type.", valueName: "type"))
   var eventType: AuditEvent.Kind?
@@ -43,32 +29,20 @@ struct ExportAuditLogCommand: ParsableCommand {
   @Option(help: ArgumentHelp("No more than so many, the newest.", valueName: "count"))
   var limit: Int?
 
-  @Option(help: ArgumentHelp("Write to this file instead of standard output.", valueName: "path"))
-  var output: String?
-
-  @Option(help: "The form of the output.")
-  var format = Format.jsonl
-
-  @Flag(help: "Replace the file of --output if it exists.")
-  var force = false
+  @OptionGroup var export: ExportOptions
 
   func validate() throws {
-    if output?.isEmpty == true { throw ValidationError("--output needs a path.") }
-    if force, output == nil { throw ValidationError("--force goes with --output.") }
     if let limit, limit < 1 { throw ValidationError("--limit has to be 1 or more.") }
-    if let since, let until, since >= until {
-      throw ValidationError("--since has to be before --until.")
-    }
   }
 
   func run() throws {
     try ServiceState.run(try configuration.settings()) { state in
-      let file = try OutputFile(output, replacing: force)
+      let file = try export.destination.file()
       // Before anything is written: what cannot be recorded does not go out.
       let head = try state.recordExport(event)
       let rows = try write(state, before: head.id, to: file)
       try file.finish()
-      if output != nil {
+      if export.destination.output != nil {
         Diagnostic.print("Exported \(rows) records. Head of the log: \(head.hash)")
       }
     }
@@ -77,13 +51,13 @@ struct ExportAuditLogCommand: ParsableCommand {
   private func write(_ state: ServiceState, before id: Int64, to file: OutputFile) throws -> Int {
     let progress = Progress("Exporting")
     var rows = 0
-    switch format {
+    switch export.format {
     case .json: try file.write("[")
     case .jsonl: break
     case .csv: try file.write(CSV.line(AuditRecord.columns))
     }
     try forEach(in: state, before: id) { record in
-      switch format {
+      switch export.format {
       case .json: try file.write((rows == 0 ? "\n" : ",\n") + record.json())
       case .jsonl: try file.write(record.json() + "\n")
       case .csv: try file.write(CSV.line(record.cells))
@@ -91,7 +65,7 @@ struct ExportAuditLogCommand: ParsableCommand {
       rows += 1
       progress.show(rows)
     }
-    if format == .json { try file.write("\n]\n") }
+    if export.format == .json { try file.write("\n]\n") }
     return rows
   }
 
@@ -101,7 +75,8 @@ struct ExportAuditLogCommand: ParsableCommand {
     var (last, left) = (id, limit ?? .max)
     while left > 0 {
       let filter = AuditLogFilter(
-        kind: eventType, userIdentity: user, since: since, until: until, limit: min(left, 1000))
+        kind: eventType, userIdentity: user, since: export.since, until: export.until,
+        limit: min(left, 1000))
       let page = try state.database.read {
         try $0.auditLog.records(matching: filter, before: last)
       }
@@ -113,13 +88,13 @@ struct ExportAuditLogCommand: ParsableCommand {
   }
 
   private var event: AuditEvent {
-    var data: [String: AuditEvent.Value] = ["format": .text(format.rawValue)]
-    data["since"] = since.map { .text($0.description) }
-    data["until"] = until.map { .text($0.description) }
+    var data: [String: AuditEvent.Value] = ["format": .text(export.format.rawValue)]
+    data["since"] = export.since.map { .text($0.description) }
+    data["until"] = export.until.map { .text($0.description) }
     data["only_event_type"] = eventType.map { .text($0.rawValue) }
     data["only_user_identity"] = user.map { .text($0) }
     data["limit"] = limit.map { .number(Int64($0)) }
-    data["output"] = output.map { .text($0) }
+    data["output"] = export.destination.output.map { .text($0) }
     return AuditEvent(.export, actor: ServiceState.actor, data: data)
   }
 }

@@ -18,46 +18,17 @@ struct ExportSecurityEventsCommand: ParsableCommand {
           --since 2026-01-01 --format csv --output events.csv
       """)
 
-  enum Format: String, ExpressibleByArgument, CaseIterable {
-    case json, jsonl, csv
-  }
-
   @OptionGroup var configuration: ConfigurationOptions
 
   @Option(help: "Only events of this severity.")
   var severity: SecurityEvent.Severity?
 
-  @Option(
-    help: ArgumentHelp("Only events first seen at this time or later.", valueName: "date"),
-    transform: DateArgument.timestamp)
-  var since: Timestamp?
-
-  @Option(
-    help: ArgumentHelp("Only events first seen before this time.", valueName: "date"),
-    transform: DateArgument.timestamp)
-  var until: Timestamp?
-
-  @Option(help: ArgumentHelp("Write to this file instead of standard output.", valueName: "path"))
-  var output: String?
-
-  @Option(help: "The form of the output.")
-  var format = Format.jsonl
-
-  @Flag(help: "Replace the file of --output if it exists.")
-  var force = false
-
-  func validate() throws {
-    if output?.isEmpty == true { throw ValidationError("--output needs a path.") }
-    if force, output == nil { throw ValidationError("--force goes with --output.") }
-    if let since, let until, since >= until {
-      throw ValidationError("--since has to be before --until.")
-    }
-  }
+  @OptionGroup var export: ExportOptions
 
   func run() throws {
     try ServiceState.run(try configuration.settings()) { state in
-      let file = try OutputFile(output, replacing: force)
-      switch format {
+      let file = try export.destination.file()
+      switch export.format {
       case .json:
         try file.write("[")
         var separator = "\n"
@@ -81,7 +52,8 @@ struct ExportSecurityEventsCommand: ParsableCommand {
   private func forEach(
     in state: ServiceState, _ body: (SecurityRecord) throws -> Void
   ) throws {
-    let filter = SecurityEventFilter(severity: severity, since: since, until: until, limit: 1000)
+    let filter = SecurityEventFilter(
+      severity: severity, since: export.since, until: export.until, limit: 1000)
     var last: Int64?
     while true {
       let page = try state.database.read {

@@ -45,23 +45,16 @@ struct ListLabelPoliciesCommand: ParsableCommand {
     return array.count
   }
 
-  /// Goes through the policies twice, first for the widths of the columns, so that it need not hold them.
   private func printTable(_ state: ServiceState, _ output: OutputFile) throws -> Int {
-    var table = Table(
-      ["IDENTITY", "LABELS", "PATTERNS", "MAX", "FLAGS", "REVISION", "UPDATED"], maximumWidth: 48)
-    var count = 0
-    try forEachPage(of: state) { page in
-      for policy in page { table.measure(cells(policy)) }
-      count += page.count
+    let count = try Table.write(
+      ["IDENTITY", "LABELS", "PATTERNS", "MAX", "FLAGS", "REVISION", "UPDATED"], maximumWidth: 48,
+      to: output
+    ) { pass in
+      try forEachPage(of: state) { page in
+        for policy in page { try pass(cells(policy)) }
+      }
     }
-    guard count > 0 else {
-      if user == nil { try output.write("There are no label policies.\n") }
-      return 0
-    }
-    try output.write(table.header + "\n")
-    try forEachPage(of: state) { page in
-      try output.write(page.map { table.line(cells($0)) + "\n" }.joined())
-    }
+    if count == 0, user == nil { try output.write("There are no label policies.\n") }
     return count
   }
 

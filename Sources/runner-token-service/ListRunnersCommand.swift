@@ -75,23 +75,19 @@ struct ListRunnersCommand: ParsableCommand {
     }
   }
 
-  /// Goes through the runners twice, first for the widths of the columns, so that it need not hold them.
   private func printTable(
     _ state: ServiceState, _ organization: String, _ output: OutputFile
   ) throws {
-    var table = Table(
-      ["RUNNER", "STATUS", "BUSY", "OWNER", "LABELS", "KIND", "CREATED"], maximumWidth: 40)
-    var count = 0
-    try forEachPage(of: state, organization) { page in
-      for runner in page { table.measure(cells(runner)) }
-      count += page.count
+    let count = try Table.write(
+      ["RUNNER", "STATUS", "BUSY", "OWNER", "LABELS", "KIND", "CREATED"], maximumWidth: 40,
+      to: output
+    ) { pass in
+      try forEachPage(of: state, organization) { page in
+        for runner in page { try pass(cells(runner)) }
+      }
     }
-    guard count > 0 else { return try output.write("There are no such runners.\n") }
-    try output.write(table.header + "\n")
-    try forEachPage(of: state, organization) { page in
-      try output.write(page.map { table.line(cells($0)) + "\n" }.joined())
-    }
-    try output.write("\(count) runner\(count == 1 ? "" : "s")\n")
+    try output.write(
+      count == 0 ? "There are no such runners.\n" : "\(count) runner\(count == 1 ? "" : "s")\n")
   }
 
   private func cells(_ runner: Runner) -> [String] {

@@ -41,15 +41,9 @@ struct ReportCommand: ParsableCommand {
   @Flag(help: "The same as --format json.")
   var json = false
 
-  @Option(help: ArgumentHelp("Write to this file instead of standard output.", valueName: "path"))
-  var output: String?
-
-  @Flag(help: "Replace the file of --output if it exists.")
-  var force = false
+  @OptionGroup var destination: DestinationOptions
 
   func validate() throws {
-    if output?.isEmpty == true { throw ValidationError("--output needs a path.") }
-    if force, output == nil { throw ValidationError("--force goes with --output.") }
     if json, format ?? .json != .json { throw ValidationError("--json or --format, not both.") }
     if let until, since >= until { throw ValidationError("--since has to be before --until.") }
   }
@@ -62,7 +56,7 @@ struct ReportCommand: ParsableCommand {
         try $0.accessReviews.review(
           organization: settings.github.organization, since: since, until: until ?? now)
       }
-      let file = try OutputFile(output, replacing: force)
+      let file = try destination.file()
       switch json ? .json : format ?? .table {
       case .table: try file.write(AccessReviewText(review, at: now).text)
       case .json: try file.write(JSONLine.text(AccessReviewRepresentation(review, at: now)) + "\n")

@@ -37,3 +37,23 @@ struct Table {
     return text.count > maximumWidth ? text.prefix(maximumWidth - 1) + "…" : text
   }
 }
+
+extension Table {
+  /// Writes a table of all rows that `walk` passes on. Walks twice, first for the widths of the columns, so that it need not
+  /// hold them. Returns how many rows there were; without any it writes nothing.
+  static func write(
+    _ titles: [String], maximumWidth: Int, to output: OutputFile,
+    walk: (_ pass: (_ cells: [String]) throws -> Void) throws -> Void
+  ) throws -> Int {
+    var table = Table(titles, maximumWidth: maximumWidth)
+    var count = 0
+    try walk { cells in
+      table.measure(cells)
+      count += 1
+    }
+    guard count > 0 else { return 0 }
+    try output.write(table.header + "\n")
+    try walk { try output.write(table.line($0) + "\n") }
+    return count
+  }
+}
