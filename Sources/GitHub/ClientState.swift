@@ -19,17 +19,24 @@ final class ClientState: Sendable {
   var rateLimit: RateLimitReading? { reading.withLock { $0 } }
   var clockDifference: Double? { clockDifferenceInSeconds.withLock { $0 } }
 
+  /// Takes in what an answer says beside its content. One that does not accept our token tells of the limit of strangers.
   func note(_ response: HTTPResponse, _ account: Account, now: Date) {
     if let date = response.date {
       clockDifferenceInSeconds.withLock { $0 = date.timeIntervalSince(now) }
     }
-    if account == .installation, let heard = RateLimitReading(response, now: now) {
+    let isOurs = account == .installation && response.status != 401 && !response.isSuspension
+    if isOurs, let heard = RateLimitReading(response, now: now) {
       reading.withLock { $0 = heard }
     }
     if case .rateLimited(let seconds) = GitHubError(response, now: now) {
       let end = now.addingTimeInterval(min(TimeInterval(seconds), Self.longestHold))
       heldUntil.withLock { $0[account] = end }
     }
+  }
+
+  /// Until when the installation's requests are held back; nil if they are not.
+  func holdEnd(now: Date) -> Date? {
+    heldUntil.withLock { $0[.installation] }.flatMap { now < $0 ? $0 : nil }
   }
 
   /// Throws `rateLimited` while GitHub has told us to wait: whoever goes on asking is shut out for longer.

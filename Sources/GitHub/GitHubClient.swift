@@ -78,6 +78,9 @@ public struct GitHubClient: Sendable {
   /// What the last answer that told it said of the installation's rate limit. This client's copies know the same.
   public var rateLimit: RateLimitReading? { state.rateLimit }
 
+  /// Until when GitHub has told this process to wait with the installation's requests; nil if it has not.
+  public var holdEnd: Date? { state.holdEnd(now: now()) }
+
   /// By how many seconds GitHub's clock was ahead of `now` at the last answer; less than a second says nothing.
   public var clockDifference: Double? { state.clockDifference }
 

@@ -60,6 +60,9 @@ private func printable(_ text: String) -> String {
 }
 
 extension HTTPResponse {
+  /// Whether GitHub refuses because the organization has suspended the installation.
+  var isSuspension: Bool { status == 403 && bodyText.lowercased().contains("suspended") }
+
   /// What GitHub says about an error; it does not always say it in JSON. At most 200 characters, and no token: it goes to the
   /// log.
   var gitHubMessage: String {

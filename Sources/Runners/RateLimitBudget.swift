@@ -38,8 +38,9 @@ public struct RateLimitBudget: Sendable, Equatable {
   }
 
   /// What is known once `other` was heard too, in whatever order the two were sent: of one window the smaller rest, of two
-  /// the later window.
+  /// the later window. A limit that has changed says that what was known is of no use any more.
   public func merged(with other: RateLimitBudget) -> RateLimitBudget {
+    if other.limit != limit { return other }
     if other.resetAt != resetAt { return other.resetAt < resetAt ? self : other }
     return other.remaining < remaining ? other : self
   }

@@ -47,6 +47,9 @@ public enum ServiceError: Error, Sendable, Equatable {
   // The runner.
   case runnerNotFound
   case runnerNameConflict
+  /// The name is held by a runner of the caller's own. Seconds until a reservation whose request came to nothing ends; nil
+  /// for a runner that was handed out.
+  case runnerNameOwn(retryAfter: Int?)
   case runnerBusy
   /// GitHub is being asked for it.
   case runnerBeingProvisioned(retryAfter: Int)

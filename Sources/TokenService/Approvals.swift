@@ -81,8 +81,25 @@ extension Service {
   }
 
   /// 202: nobody was asked for a runner yet.
-  func answer(_ approval: Approval) throws(ServiceError) -> Response {
-    try JSONBody.response(status: 202, PendingApproval(approval, at: Timestamp(now())))
+  /// In no form can it be taken for what was asked for: no text, and a script that fails.
+  func answer(_ approval: Approval, to request: Request) throws(ServiceError) -> Response {
+    let pending = PendingApproval(approval, at: Timestamp(now()))
+    var response =
+      switch request.parameters.accept.form {
+      case .plainText: Response(status: 202, text: "", type: "text/plain")
+      case .shellScript:
+        Response(
+          status: 202,
+          text: """
+            #!/bin/sh
+            echo 'An administrator has to approve this runner first; GET \(pending.statusURL) says whether that was done.' >&2
+            exit 1
+
+            """, type: "text/x-shellscript")
+      case .json: try JSONBody.response(status: 202, pending)
+      }
+    response.headers.append(.init("Location", pending.statusURL))
+    return response
   }
 }
 

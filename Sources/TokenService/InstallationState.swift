@@ -13,8 +13,14 @@ extension Service {
   func requireInstallation(_ installation: Installation, _ context: RequestContext) throws {
     let now = Timestamp(now())
     if installation.state != .active { try lookAtInstallation(installation, at: now, context) }
-    guard let budget = installation.budget, !budget.allows(.provisioning, at: now) else { return }
+    guard let budget = budget(installation), !budget.allows(.provisioning, at: now) else { return }
     throw ServiceError.githubRateLimited(retryAfter: budget.retryAfter(at: now))
+  }
+
+  /// What all processes know, and what this one has heard since it last wrote that down.
+  private func budget(_ installation: Installation) -> RateLimitBudget? {
+    guard let heard = github.rateLimit.map(RateLimitBudget.init) else { return installation.budget }
+    return installation.budget?.merged(with: heard) ?? heard
   }
 
   /// Returns if GitHub has taken the installation up again. A process asks at most once a minute.
@@ -42,11 +48,8 @@ extension Service {
     after error: (any Error)?, _ transaction: Transaction, _ record: (AuditEvent) throws -> Void,
     _ context: RequestContext
   ) throws {
-    if let reading = github.rateLimit {
-      try transaction.installations.record(
-        RateLimitBudget(
-          limit: reading.limit, remaining: reading.remaining, resetAt: Timestamp(reading.resetAt)),
-        ofInstallation: installationID)
+    if let budget = github.rateLimit.map(RateLimitBudget.init) {
+      try transaction.installations.record(budget, ofInstallation: installationID)
     }
     switch error as? GitHubError {
     case .installationSuspended: try note(.suspended, transaction, record, context)
@@ -77,5 +80,12 @@ extension GitHubClient {
       guard error == .notFound else { throw error }
       return .deleted
     }
+  }
+}
+
+extension RateLimitBudget {
+  init(_ reading: RateLimitReading) {
+    self.init(
+      limit: reading.limit, remaining: reading.remaining, resetAt: Timestamp(reading.resetAt))
   }
 }

@@ -117,6 +117,15 @@ struct Problem {
         Problem(
           409, "RUNNER_NAME_CONFLICT",
           "Choose another runner_name, or send runner_name_prefix to have one made up.")
+      case .runnerNameOwn(let seconds?):
+        Problem(
+          409, "RUNNER_NAME_CONFLICT",
+          "Another request of yours for this name is not settled yet; try again later, or choose another runner_name.",
+          retryAfter: seconds)
+      case .runnerNameOwn(nil):
+        Problem(
+          409, "RUNNER_NAME_CONFLICT",
+          "You have a runner of this name; delete it first, or choose another runner_name.")
       case .runnerBusy:
         Problem(
           409, "RUNNER_BUSY",

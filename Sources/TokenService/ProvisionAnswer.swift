@@ -18,8 +18,8 @@ extension Service {
       }
     var response =
       switch request.parameters.accept.form {
-      case .plainText: Response(text: "\(credential.secret)\n", type: "text/plain")
-      case .shellScript: Response(text: command.script, type: "text/x-shellscript")
+      case .plainText: Response(status: 201, text: "\(credential.secret)\n", type: "text/plain")
+      case .shellScript: Response(status: 201, text: command.script, type: "text/x-shellscript")
       case .json: try json(runner, credential, command)
       }
     response.headers.append(.init("Location", Self.location(of: runner.id)))
@@ -55,9 +55,10 @@ extension Service {
 }
 
 extension Response {
-  fileprivate init(text: String, type: String) {
+  /// An answer that is not JSON.
+  init(status: Int, text: String, type: String) {
     self.init(
-      status: 201, headers: [.init("Content-Type", type + "; charset=utf-8")],
+      status: status, headers: [.init("Content-Type", type + "; charset=utf-8")],
       body: Array(text.utf8))
   }
 }

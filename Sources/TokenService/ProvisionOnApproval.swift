@@ -6,7 +6,7 @@ extension Service {
   /// An admin has to look at the request first. Asks nobody's GitHub and takes no name.
   func askForApproval(
     _ wanted: ProvisionRequest, _ kind: Provisioning, _ caller: Principal, _ decision: Decision,
-    _ context: RequestContext
+    _ request: Request, _ context: RequestContext
   ) throws -> Response {
     let outcome = try audited { transaction, record in
       let outcome = try approval(wanted, kind, caller, decision, transaction, record, context)
@@ -16,7 +16,7 @@ extension Service {
       return outcome
     }
     switch outcome {
-    case .success(let approval): return try answer(approval)
+    case .success(let approval): return try answer(approval, to: request)
     case .failure(let refusal): throw refusal.error
     }
   }

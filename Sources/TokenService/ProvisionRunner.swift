@@ -19,7 +19,7 @@ extension Service {
     try refuseUsedToken(wanted, context)
     if decision.verdict.requiresApproval, wanted.approvalID == nil {
       try recordingFailure(of: wanted, context) { try makeRoom(for: caller, decision, context) }
-      return try askForApproval(wanted, kind, caller, decision, context)
+      return try askForApproval(wanted, kind, caller, decision, request, context)
     }
     try refuseBadApproval(wanted, kind, caller, context)
     let group = try recordingFailure(of: wanted, context) {

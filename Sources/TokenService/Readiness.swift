@@ -1,4 +1,5 @@
 import Concurrency
+import Foundation
 import GitHub
 import Logging
 import OIDC
@@ -74,6 +75,8 @@ final class Readiness: Sendable {
 
   private let checks: [Check]
   private let installation: @Sendable () throws -> Installation
+  /// Until when GitHub has told this process to wait.
+  private let holdEnd: @Sendable () -> Date?
   private let tokenValidator: TokenValidator?
   private let logger: Logger
   private let state = Locked(State())
@@ -95,6 +98,7 @@ final class Readiness: Sendable {
       Check(name: "audit_file") { try auditFile.checkWritable() },
       Check(name: "github_credentials") { try github.checkCredentials() },
     ]
+    holdEnd = { github.holdEnd }
     installation = {
       try database.read { try $0.installations.installation(id: installationID) }
     }
@@ -153,6 +157,10 @@ final class Readiness: Sendable {
       let isOpen = installation.budget?.allows(.provisioning, at: now) ?? true
       outcomes["github_rate_limit"] = isOpen ? .ok : .degraded
       if !isOpen { causes["github_rate_limit"] = "what is left of it is kept for removals" }
+      if let end = holdEnd() {
+        outcomes["github_rate_limit"] = .degraded
+        causes["github_rate_limit"] = "GitHub has told this worker to wait until \(Timestamp(end))"
+      }
       return installation.budget
     } catch {
       outcomes["github_installation"] = .failed

@@ -74,12 +74,27 @@ extension Service {
       return .failure(.usedToken)
     }
     guard let name = try freeName(wanted.name, transaction, record, context) else {
-      return .failure(Refusal(error: ServiceError.runnerNameConflict))
+      return .failure(Refusal(error: try nameConflict(wanted.name, caller, transaction)))
     }
     if let refusal = try policyRefusal(of: caller, decision, transaction) {
       return .failure(refusal)
     }
     return .success(name)
+  }
+
+  /// Says whose the name is to its owner only.
+  private func nameConflict(
+    _ name: ProvisionRequest.Name, _ caller: Principal, _ transaction: Transaction
+  ) throws -> ServiceError {
+    guard case .exactly(let name) = name,
+      let holder = try transaction.runners.live(named: name, organization: settings.organization),
+      holder.owner == caller
+    else { return .runnerNameConflict }
+    guard holder.status == .pending, !holder.isIssued else {
+      return .runnerNameOwn(retryAfter: nil)
+    }
+    let wait = holder.pendingUntil.milliseconds - transaction.now.milliseconds
+    return .runnerNameOwn(retryAfter: Int(clamping: max(1, (wait + 999) / 1000)))
   }
 
   /// The name asked for, or one made up, if no live runner has it.

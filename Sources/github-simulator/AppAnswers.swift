@@ -57,7 +57,7 @@ struct AppAnswer: Encodable {
   let createdAt = Self.birthday
   let updatedAt = Self.birthday
   let permissions = InstallationToken.granted
-  let events: [String] = []
+  let events = ["workflow_job"]
   let installationsCount = 1
 
   init(_ settings: Simulator.Settings) {
@@ -81,7 +81,7 @@ struct InstallationAnswer: Encodable {
   let targetID = Account.organizationID
   let targetType = "Organization"
   let permissions = InstallationToken.granted
-  let events: [String] = []
+  let events = ["workflow_job"]
   let createdAt = AppAnswer.birthday
   let updatedAt = AppAnswer.birthday
   let singleFileName = Nullable<String>(nil)

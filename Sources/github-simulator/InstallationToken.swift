@@ -11,7 +11,7 @@ struct InstallationToken: Sendable {
 
   /// What the organization has granted to the App.
   static let granted: [String: Level] = [
-    "metadata": .read, "organization_self_hosted_runners": .write,
+    "actions": .read, "metadata": .read, "organization_self_hosted_runners": .write,
   ]
 
   let text: String

@@ -1,5 +1,6 @@
 import FastCGI
 import Foundation
+import Glibc
 import Runners
 import Storage
 import StrictJSON
@@ -113,8 +114,14 @@ import Testing
 
   @Test func `the answer says where to ask`() throws {
     let approval = try ask().get()
-    let response = try world.service.answer(approval)
+    func answer(_ accept: String) throws -> Response {
+      let request = Request(
+        parameters: Parameters([("HTTP_ACCEPT", accept)]), body: .complete([]))
+      return try world.service.answer(approval, to: request)
+    }
+    let response = try answer("*/*")
     #expect(response.status == 202)
+    #expect(response.header("Location") == "/api/v1/approvals/\(approval.id)")
     let body = try response.object
     #expect(body["approval_id"]?.string == approval.id)
     #expect(body["status"]?.string == "pending")
@@ -122,6 +129,22 @@ import Testing
     #expect(world.send("GET", url, token: try world.token()).status == 200)
     let expiry = Timestamp(world.clock.date).adding(seconds: 86_400)
     #expect(body["expires_at"]?.string == expiry.description)
+    // In the forms for scripts nothing can be taken for a token, and what is run fails and says why.
+    #expect(try answer("text/plain").body.isEmpty)
+    let outcome = try runShell(try answer("text/x-shellscript").text)
+    #expect(outcome.status == 1)
+    #expect(outcome.errors.contains("has to approve") && outcome.errors.contains(approval.id))
+  }
+
+  private func runShell(_ script: String) throws -> (status: Int32?, errors: String) {
+    let directory = try TemporaryDirectory()
+    try script.write(toFile: directory.file("script"), atomically: true, encoding: .utf8)
+    let log = directory.file("errors")
+    let descriptor = open(log, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+    defer { close(descriptor) }
+    let outcome = try ChildProcess("/bin/sh", [directory.file("script")], errors: descriptor)
+      .finish()
+    return (outcome.status, try String(contentsOfFile: log, encoding: .utf8))
   }
 
   // MARK: - Polling

@@ -99,6 +99,47 @@ import Testing
     #expect(try installation.state == .active)
   }
 
+  @Test func `the limit of strangers, which a refused token is told, is not taken for ours`() throws
+  {
+    let reset = Int(world.clock.date.timeIntervalSince1970) + 3900
+    try world.control(
+      "POST", "/faults",
+      #"""
+      {"path_contains":"registration-token","status":401,"count":20,"body":"{\"message\":\"Bad credentials\"}",
+       "headers":{"X-RateLimit-Limit":"60","X-RateLimit-Remaining":"2","X-RateLimit-Reset":"\#(reset)"}}
+      """#)
+    #expect(try world.provision().status == 502)
+    try world.control("DELETE", "/faults")
+    #expect(try world.provision().status == 201)
+    #expect(try installation.budget?.limit == 5000)
+  }
+
+  @Test func `what a worker has heard of the rate limit counts before it is written down`() throws {
+    #expect(try world.provision().status == 201)
+    try world.control("POST", "/rate-limit", #"{"remaining":200,"reset_in":4000}"#)
+    // A look that changes nothing is not written down.
+    let look = world.send("POST", "/api/v1/runners/ci-1/refresh", token: try world.token())
+    #expect(look.status == 200)
+    let response = try world.provision(#"{"runner_name":"ci-2","labels":["gpu"]}"#)
+    #expect(response.problem == "503 GITHUB_RATE_LIMITED")
+  }
+
+  @Test func `a worker that GitHub has told to wait says so`() throws {
+    func outcome() throws -> String? {
+      try world.send("GET", "/health/ready").object["checks"]?.object?["github_rate_limit"]?.string
+    }
+    try world.control(
+      "POST", "/faults",
+      #"{"path_contains":"registration-token","status":403,"body":"{\"message\":\"You have exceeded a secondary rate limit\"}"}"#
+    )
+    #expect(try world.provision().problem == "503 GITHUB_RATE_LIMITED")
+    #expect(try outcome() == "degraded")
+    let other = try World()
+    #expect(
+      try other.send("GET", "/health/ready").object["checks"]?.object?["github_rate_limit"]?.string
+        == "ok")
+  }
+
   @Test func `what GitHub says about the rate limit is stored with what was issued`() throws {
     #expect(try world.provision().status == 201)
     let budget = try #require(try installation.budget)

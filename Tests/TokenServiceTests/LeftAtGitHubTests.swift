@@ -72,7 +72,15 @@ import TokenService
     let kept = try #require(try world.liveRunner("ci-1"))
     #expect(!kept.isIssued)
     world.heal()
-    #expect(try world.provisionJIT().problem == "409 RUNNER_NAME_CONFLICT")
+    let early = try world.provisionJIT()
+    #expect(early.problem == "409 RUNNER_NAME_CONFLICT")
+    // Its owner is told when to try again, and nobody else.
+    #expect(early.header("Retry-After") == "10")
+    #expect(early.text.contains("not settled yet"))
+    let strange = try world.provisionJIT(as: "bob")
+    #expect(strange.problem == "409 RUNNER_NAME_CONFLICT")
+    #expect(strange.header("Retry-After") == nil)
+    #expect(strange.text.contains("Choose another"))
     // What GitHub was late with.
     makeForeign("ci-1", labels: ["self-hosted", "gpu"])
     world.clock.advance(by: 11)

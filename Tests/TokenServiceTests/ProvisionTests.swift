@@ -142,6 +142,11 @@ import TokenService
     let response = try world.provision(#"{"runner_name":"CI-1"}"#, as: "bob")
     #expect(response.problem == "409 RUNNER_NAME_CONFLICT")
     #expect(!response.text.contains("alice"))
+    #expect(response.text.contains("Choose another"))
+    // Its owner learns that it is theirs.
+    let own = try world.provision()
+    #expect(own.problem == "409 RUNNER_NAME_CONFLICT")
+    #expect(own.text.contains("You have a runner of this name"))
     #expect(try world.auditEvents().last == "provision_failed")
     #expect(world.calls("/registration-token") == 1)
   }

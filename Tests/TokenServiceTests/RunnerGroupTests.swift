@@ -46,6 +46,30 @@ import Testing
     #expect(try list(as: "alice").problem == "403 ADMIN_REQUIRED")
   }
 
+  @Test func `while GitHub does not say which groups there are nobody else waits for it`() throws {
+    let root = try world.token("root")
+    let others = Locked<[String]>([])
+    func hang() {
+      world.onCall("/runner-groups?") { [world] in
+        DispatchQueue.concurrentPerform(iterations: 4) { _ in
+          let response = world.send("GET", "/api/v1/runner-groups", token: root)
+          let wait = response.header("Retry-After") ?? "-"
+          others.withLock { $0.append("\(response.status) \(wait)") }
+        }
+      }
+    }
+    hang()
+    #expect(try list().status == 200)
+    #expect(others.withLock { $0 } == Array(repeating: "503 1", count: 4))
+    // Once something is known, they get that.
+    others.withLock { $0 = [] }
+    world.clock.advance(by: 61)
+    hang()
+    #expect(try list().status == 200)
+    #expect(others.withLock { $0 } == Array(repeating: "200 -", count: 4))
+    #expect(world.calls("/runner-groups?") == 2)
+  }
+
   @Test func `GitHub is asked about its groups once a minute, and by one at a time`() throws {
     let token = try world.token("root")
     DispatchQueue.concurrentPerform(iterations: 20) { [world] _ in
