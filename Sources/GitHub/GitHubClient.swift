@@ -161,7 +161,7 @@ public struct GitHubClient: Sendable {
   /// Where an answer says that the next page is. Our token goes to GitHub's API only.
   func nextURL(_ response: HTTPResponse) throws(GitHubError) -> String? {
     guard let url = response.link(relation: "next") else { return nil }
-    guard url.hasPrefix(apiURL + "/") else {
+    guard let origin = Origin(url), origin == Origin(apiURL) else {
       throw .unreadableAnswer("the next page is not at the API's own address")
     }
     return url

@@ -17,7 +17,8 @@ struct BackUpDatabaseCommand: ParsableCommand {
       Ends with status 0, 1 if it could not be made or the file exists, 78 if the configuration cannot be used.
 
       Example:
-        runner-token-service backup-db --env-file service.env --output /var/backups/runners-2026-01-31.db
+        runner-token-service backup-db --env-file service.env \\
+          --output /var/backups/runners-2026-01-31.db
       """)
 
   @OptionGroup var configuration: ConfigurationOptions

@@ -18,7 +18,8 @@ struct CleanupCommand: ParsableCommand {
       cannot be used.
 
       Example:
-        runner-token-service cleanup-stale-runners --hours 48 --dry-run --env-file service.env
+        runner-token-service cleanup-stale-runners --hours 48 --dry-run \\
+          --env-file service.env
       """)
 
   @OptionGroup var configuration: ConfigurationOptions

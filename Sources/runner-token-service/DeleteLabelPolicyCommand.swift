@@ -14,7 +14,8 @@ struct DeleteLabelPolicyCommand: ParsableCommand {
       Ends with status 1 if there is no such policy.
 
       Example:
-        runner-token-service delete-label-policy --env-file service.env --user alice@example.com
+        runner-token-service delete-label-policy --env-file service.env \\
+          --user alice@example.com
       """)
 
   @OptionGroup var configuration: ConfigurationOptions

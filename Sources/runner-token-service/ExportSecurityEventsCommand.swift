@@ -10,12 +10,11 @@ struct ExportSecurityEventsCommand: ParsableCommand {
     abstract: "Write the security events, newest first.",
     discussion: """
       A date is 2026-01-31, which is its midnight in UTC, or a time of RFC 3339. In CSV a ' stands before a cell that a \
-      spreadsheet would take for a formula. The file of --output is for its owner only, and is there only once it is whole or \
-      while it is written.
+      spreadsheet would take for a formula. The file of --output is for its owner only, and is there only once it is whole.
 
       Example:
-        runner-token-service export-security-events --env-file service.env --severity high \\
-          --since 2026-01-01 --format csv --output events.csv
+        runner-token-service export-security-events --env-file service.env \\
+          --severity high --since 2026-01-01 --format csv --output events.csv
       """)
 
   @OptionGroup var configuration: ConfigurationOptions

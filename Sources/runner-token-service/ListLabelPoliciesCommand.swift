@@ -13,7 +13,8 @@ struct ListLabelPoliciesCommand: ParsableCommand {
       policy.
 
       Example:
-        runner-token-service list-label-policies --env-file service.env --user alice@example.com
+        runner-token-service list-label-policies --env-file service.env \\
+          --user alice@example.com
       """)
 
   @OptionGroup var configuration: ConfigurationOptions

@@ -15,7 +15,8 @@ struct ListRunnersCommand: ParsableCommand {
       one array. What is shown is what the service knows, not a look at GitHub.
 
       Examples:
-        runner-token-service list-runners --env-file service.env --user alice@example.com
+        runner-token-service list-runners --env-file service.env \\
+          --user alice@example.com
         runner-token-service list-runners --env-file service.env --watch
       """)
 

@@ -17,8 +17,9 @@ struct SetLabelPolicyCommand: ParsableCommand {
       Ends with status 64, and a line for each fault, if this is no policy, and 1 if --if-revision does not hold.
 
       Example:
-        runner-token-service set-label-policy --env-file service.env --user alice@example.com \\
-          --label gpu --pattern 'team-a-[a-z0-9]+' --max-runners 5 --require-ephemeral
+        runner-token-service set-label-policy --env-file service.env \\
+          --user alice@example.com --label gpu --pattern 'team-a-[a-z0-9]+' \\
+          --max-runners 5 --require-ephemeral
       """)
 
   @OptionGroup var configuration: ConfigurationOptions
@@ -40,6 +41,7 @@ struct SetLabelPolicyCommand: ParsableCommand {
   func validate() throws {
     var faults = content.faults
     if !UserIdentity.isValid(user) { faults.insert("--user: must be \(UserIdentity.rule)", at: 0) }
+    if let ifRevision, ifRevision < 0 { faults.append("--if-revision: must be 0 or more") }
     guard faults.isEmpty else { throw ValidationError(faults.joined(separator: "\n")) }
   }
 

@@ -22,7 +22,8 @@ struct WorkerCommand: ParsableCommand {
       also does by itself when the file was moved away.
 
       Example:
-        runner-token-service worker --env-file service.env --listen /run/runner-token-service.sock
+        runner-token-service worker --env-file service.env \\
+          --listen /run/runner-token-service.sock
       """)
 
   @OptionGroup var configuration: ConfigurationOptions

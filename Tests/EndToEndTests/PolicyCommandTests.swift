@@ -121,6 +121,7 @@ import Testing
     #expect(try program.run("delete-label-policy", "--user", "bob").status == 0)
     let gone = try program.run(set + ["gpu", "--if-revision", "2"])
     #expect(gone.errors == "Nothing was changed: there is no policy.\n")
+    #expect(try program.run(set + ["gpu", "--if-revision=-1"]).status == 64)
     #expect(try program.auditLines().count == 3)
   }
 

@@ -118,6 +118,13 @@ import Testing
       let text = try program.run(command, "--help").text
       #expect(text.contains("Example"), "\(command)")
       #expect(text.contains("runner-token-service \(command)"), "\(command)")
+      // As it can be pasted: broken only where the shell is told so.
+      let example =
+        text.components(separatedBy: "Example").last?.components(separatedBy: "\n\n")
+        .first?.split(separator: "\n").dropFirst() ?? []
+      for (line, next) in zip(example, example.dropFirst()) {
+        #expect(line.hasSuffix("\\") || next.hasPrefix("  runner-token-service"), "\(line)")
+      }
     }
   }
 }
