@@ -18,8 +18,8 @@ struct ArchiveAuditLogCommand: ParsableCommand {
       time of RFC 3339. Audited. If it is interrupted, nothing is lost: run it again for the rest, with another file.
 
       Example:
-        runner-token-service archive-audit-log --env-file service.env --before 2026-01-01 \\
-          --output /var/backups/audit-2025.jsonl
+        runner-token-service archive-audit-log --env-file service.env \\
+          --before 2026-01-01 --output /var/backups/audit-2025.jsonl
       """)
 
   @OptionGroup var configuration: ConfigurationOptions

@@ -14,8 +14,9 @@ struct ExportAuditLogCommand: ParsableCommand {
       That the log was exported, by whom and with which options, is itself a record.
 
       Example:
-        runner-token-service export-audit-log --env-file service.env --since 2026-01-01 \\
-          --event-type provision --format csv --output provisions.csv
+        runner-token-service export-audit-log --env-file service.env \\
+          --since 2026-01-01 --event-type provision --format csv \\
+          --output provisions.csv
       """)
 
   @OptionGroup var configuration: ConfigurationOptions

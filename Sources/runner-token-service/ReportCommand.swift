@@ -16,7 +16,8 @@ struct ReportCommand: ParsableCommand {
       network and can be sent to an auditor.
 
       Example:
-        runner-token-service report --env-file service.env --since 2026-01-01 --format html --output review.html
+        runner-token-service report --env-file service.env --since 2026-01-01 \\
+          --format html --output review.html
       """)
 
   enum Format: String, ExpressibleByArgument, CaseIterable {
