@@ -98,3 +98,9 @@ CREATE TABLE unmanaged_runners (
 DROP INDEX security_events_minute;
 CREATE UNIQUE INDEX security_events_minute
   ON security_events (event_type, severity, issuer, oidc_sub, coalesce(runner_id, ''), minute);
+
+-- Admins list approvals newest first, and those of one time by their id: in the order of these, so that no page is sorted.
+DROP INDEX approvals_created;
+DROP INDEX approvals_status;
+CREATE INDEX approvals_created ON approvals (organization, created_at DESC);
+CREATE INDEX approvals_status ON approvals (organization, status, created_at DESC);
