@@ -26,7 +26,7 @@ extension AuditLogStore {
   }
 
   /// Oldest first.
-  func anchors() throws -> [AuditAnchor] {
+  public func anchors() throws -> [AuditAnchor] {
     try anchors("ORDER BY last_id", [])
   }
 

@@ -94,36 +94,6 @@ extension Database {
       onProgress(walk.rows, max(walk.rows, Int(highest - walk.start.id)))
     }
   }
-
-  /// Compares a file of the audit log with the table. Lines whose rows are archived, and such from before the chain, say
-  /// nothing here. Throws the first `AuditFault.mirrorDiffers`. Returns how many lines were compared.
-  public func verifyMirror(path: String, onProgress: (_ lines: Int) -> Void = { _ in }) throws
-    -> Int
-  {
-    let reader = try FileReader(path: path)
-    var (lines, compared) = (0, 0)
-    while true {
-      var page: [(line: Int, record: AuditFileLine)] = []
-      while page.count < Self.pageSize, let line = try reader.nextLine() {
-        lines += 1
-        guard let record = AuditFileLine(line) else {
-          throw AuditFault.mirrorDiffers(id: nil, line: lines, path: path)
-        }
-        if record.hash != nil { page.append((lines, record)) }
-      }
-      if page.isEmpty { return compared }
-      try read { transaction in
-        let archived = try transaction.auditLog.anchor()?.lastID ?? 0
-        for (line, record) in page where record.id > archived {
-          guard try transaction.auditLog.hash(id: record.id) == record.hash else {
-            throw AuditFault.mirrorDiffers(id: record.id, line: line, path: path)
-          }
-          compared += 1
-        }
-      }
-      onProgress(lines)
-    }
-  }
 }
 
 extension AuditLogStore {
