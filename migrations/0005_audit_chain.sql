@@ -1,20 +1,12 @@
 -- From here on each row of the audit log carries its hash and that of the row before (docs/OPERATIONS.md says how they are
 -- computed). Rows that were there before get theirs with this step: so the trigger lets a row be given its hash, once,
--- and the one after it lets no row in without.
+-- and another (below) lets no row in without.
 DROP TRIGGER audit_log_keeps_rows_unchanged;
 
 CREATE TRIGGER audit_log_keeps_rows_unchanged BEFORE UPDATE ON audit_log
 WHEN OLD.hash IS NOT NULL
 BEGIN
   SELECT RAISE(ABORT, 'audit_log is append-only');
-END;
-
-CREATE TRIGGER audit_log_chains_rows BEFORE INSERT ON audit_log
-WHEN NEW.hash IS NULL OR NEW.prev_hash IS NULL
-  -- INSERT OR REPLACE deletes without asking the trigger for that.
-  OR EXISTS (SELECT 1 FROM audit_log WHERE id = NEW.id)
-BEGIN
-  SELECT RAISE(ABORT, 'audit_log takes new rows only, with their hash and that of the row before');
 END;
 
 -- Rows that were archived and are gone from the table, a row here for each archive. The table continues from the last of
@@ -44,6 +36,18 @@ END;
 CREATE TRIGGER audit_anchors_stay BEFORE DELETE ON audit_anchors
 BEGIN
   SELECT RAISE(ABORT, 'the anchors of audit_log stay');
+END;
+
+-- The next row is one past every row that there ever was. Nothing comes between others or takes the place of one: INSERT OR
+-- REPLACE would delete without asking the trigger for that.
+CREATE TRIGGER audit_log_chains_rows BEFORE INSERT ON audit_log
+WHEN NEW.hash IS NULL OR NEW.prev_hash IS NULL
+  OR NEW.id IS NOT 1 + max(
+    coalesce((SELECT max(id) FROM audit_log), 0),
+    coalesce((SELECT max(last_id) FROM audit_anchors), 0),
+    coalesce((SELECT max(CAST(seq AS INTEGER)) FROM sqlite_sequence WHERE name = 'audit_log'), 0))
+BEGIN
+  SELECT RAISE(ABORT, 'audit_log takes the next row only, with its hash and that of the row before');
 END;
 
 DROP TRIGGER audit_log_keeps_rows;

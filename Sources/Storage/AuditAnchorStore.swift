@@ -18,31 +18,38 @@ public struct AuditAnchor: Sendable, Equatable {
 extension AuditLogStore {
   /// The last one.
   public func anchor() throws -> AuditAnchor? {
-    try anchor("ORDER BY last_id DESC LIMIT 1", [])
+    try anchors("ORDER BY last_id DESC LIMIT 1", []).first
   }
 
   func anchor(archive sha256: String) throws -> AuditAnchor? {
-    try anchor("WHERE archive_sha256 = ?", [sha256])
+    try anchors("WHERE archive_sha256 = ?", [sha256]).first
   }
 
-  private func anchor(
+  /// Oldest first.
+  public func anchors() throws -> [AuditAnchor] {
+    try anchors("ORDER BY last_id", [])
+  }
+
+  private func anchors(
     _ condition: String, _ arguments: StatementArguments
-  ) throws -> AuditAnchor? {
+  ) throws -> [AuditAnchor] {
     let statement = try database.cachedStatement(
       sql: """
         SELECT archive_sha256, first_id, prev_hash, last_id, hash FROM audit_anchors \(condition)
         """)
-    return try Row.fetchOne(statement, arguments: arguments).map { row in
+    return try Row.fetchAll(statement, arguments: arguments).map { row in
       AuditAnchor(
         archiveSHA256: row[0], firstID: row[1], previousHash: row[2], lastID: row[3], hash: row[4])
     }
   }
 
   /// Deletes the rows up to `head`, which are in an archive, and lets the table continue from there. Throws
-  /// `databaseUnavailable` unless the rows that are there begin with those.
+  /// `databaseUnavailable` unless the rows that are there begin with those and continue from what was archived before.
   func remove(through head: AuditHead, archive sha256: String) throws {
-    let first = try records(after: 0, limit: 1).first
-    guard let first, first.id <= head.id, try hash(id: head.id) == head.hash else {
+    let start = try anchor()?.head ?? AuditHead(id: 0, hash: AuditChain.beginning)
+    guard start.id < head.id, try lowestID() == start.id + 1,
+      try record(id: start.id + 1)?.previousHash == start.hash, try hash(id: head.id) == head.hash
+    else {
       throw StorageError.databaseUnavailable(
         "the audit log is not what it was when its archive was written; is it being archived twice?"
       )
@@ -54,7 +61,7 @@ extension AuditLogStore {
         ON CONFLICT (archive_sha256) DO UPDATE SET last_id = excluded.last_id, hash = excluded.hash
         """,
       arguments: [
-        sha256, first.id, first.previousHash, head.id, head.hash, now.description,
+        sha256, start.id + 1, start.hash, head.id, head.hash, now.description,
       ])
     try database.execute(sql: "DELETE FROM audit_log WHERE id <= ?", arguments: [head.id])
   }
@@ -74,12 +81,28 @@ extension AuditEvent {
   }
 }
 
+/// What the log itself says of an archive, in the record of its writing.
+struct RecordedArchive: Sendable, Equatable {
+  let sha256: String
+  let firstID: Int64
+  let head: AuditHead
+
+  /// Whether its rows can be gone as far as the anchor says: to the end, or to a step before at which it was interrupted.
+  func covers(_ anchor: AuditAnchor) -> Bool {
+    anchor.firstID == firstID && anchor.lastID <= head.id
+      && (anchor.lastID < head.id || anchor.hash == head.hash)
+  }
+}
+
 extension AuditRecord {
-  /// The digest of the archive whose writing it records.
-  var recordedArchive: String? {
+  /// The archive whose writing it records.
+  var recordedArchive: RecordedArchive? {
     guard self[.eventType] == AuditEvent.Kind.archive.rawValue,
-      case .text(let sha256) = AuditJSON.values(self[.eventData])?["archive_sha256"]
+      let data = AuditJSON.values(self[.eventData]),
+      case .text(let sha256) = data["archive_sha256"], case .text(let hash) = data["hash"],
+      case .number(let first) = data["first_id"], case .number(let last) = data["last_id"]
     else { return nil }
-    return sha256
+    return RecordedArchive(
+      sha256: sha256, firstID: first, head: AuditHead(id: last, hash: hash))
   }
 }

@@ -22,9 +22,7 @@ public struct AuditArchive: Sendable {
     of database: Database, before date: Timestamp,
     onProgress: (_ rows: Int) -> Void = { _ in }, write: (String) throws -> Void
   ) throws {
-    let anchor = try database.read { try $0.auditLog.anchor() }
-    var walk = AuditChainWalk(
-      from: anchor?.head ?? AuditHead(id: 0, hash: AuditChain.beginning))
+    var walk = AuditChainWalk(from: try database.read { try $0.auditLog.verifiedStart() })
     let digest = try RunningDigest()
     var steps: [AuditHead] = []
     while true {

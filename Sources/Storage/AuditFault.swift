@@ -15,6 +15,12 @@ public enum AuditFault: Error, Sendable, Equatable {
   case cutOff(ClosedRange<Int64>)
   /// Rows up to this one are said to be archived, but the log has no record of it.
   case unrecordedArchive(through: Int64)
+  /// The same, where the log's record is of an archive of other rows.
+  case otherArchive(through: Int64, recordedThrough: Int64)
+  /// What is said to be archived from this row on does not continue from what was archived before.
+  case archivesDisjoined(Int64)
+  /// The row stands where none can: before the first one, or among those that were archived.
+  case misplaced(Int64)
   /// No row has the hash that was noted earlier.
   case headMissing(String)
   /// The line of the file with this id, or without one that can be read, is not the row of the table.
@@ -38,6 +44,12 @@ extension AuditFault: CustomStringConvertible {
     case .cutOff(let rows): "\(Self.text(rows)) cut off at the end"
     case .unrecordedArchive(let id):
       "rows up to \(id) are gone and said to be archived, but the log has no record of that"
+    case .otherArchive(let id, let recorded):
+      "rows up to \(id) are gone and said to be archived, but the log recorded another archive, up to row \(recorded)"
+    case .archivesDisjoined(let id):
+      "what is said to be archived from row \(id) on does not continue from what was archived before"
+    case .misplaced(let id):
+      "row \(id) was put before the first row of the log, where nothing is written"
     case .headMissing(let hash):
       "no row has the hash \(hash): rows up to it were changed, cut off or archived"
     case .mirrorDiffers(let id?, let line, let path):

@@ -11,7 +11,13 @@ public struct AuditLogStore {
   func append(_ event: AuditEvent) throws -> AuditRecord {
     let head = try head()
     // After rows that somebody has cut off, too: the gap then shows for ever.
-    let id = max(head.id, try highestID()) + 1
+    let last = max(head.id, try highestID(), try anchor()?.lastID ?? 0)
+    guard last < .max else {
+      throw StorageError.databaseUnavailable(
+        "the table audit_log has the highest id that there can be, which no record of this service has"
+      )
+    }
+    let id = last + 1
     let record = try AuditRecord(event, at: now, id: id, after: head)
     let statement = try database.cachedStatement(sql: Self.insertion)
     try statement.execute(
@@ -43,9 +49,15 @@ public struct AuditLogStore {
 
   /// The highest id that a row ever had.
   func highestID() throws -> Int64 {
+    // Anybody can put anything there.
     let statement = try database.cachedStatement(
-      sql: "SELECT seq FROM sqlite_sequence WHERE name = 'audit_log'")
+      sql: "SELECT max(0, CAST(seq AS INTEGER)) FROM sqlite_sequence WHERE name = 'audit_log'")
     return try Int64.fetchOne(statement) ?? 0
+  }
+
+  /// nil where there is no row.
+  func lowestID() throws -> Int64? {
+    try Int64.fetchOne(try database.cachedStatement(sql: "SELECT min(id) FROM audit_log"))
   }
 
   /// Whether the log was exported or archived after the row with this id.

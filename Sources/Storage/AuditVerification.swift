@@ -63,12 +63,11 @@ extension Database {
   public func verifyAuditLog(
     head: String? = nil, onProgress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws -> VerifiedAuditLog {
-    let (anchor, highest) = try read {
-      (try $0.auditLog.anchor(), try $0.auditLog.highestID())
+    let (start, highest) = try read {
+      (try $0.auditLog.verifiedStart(), try $0.auditLog.highestID())
     }
-    var walk = AuditChainWalk(
-      from: anchor?.head ?? AuditHead(id: 0, hash: AuditChain.beginning), expecting: head)
-    var recorded: Set<String> = []
+    var walk = AuditChainWalk(from: start, expecting: head)
+    var recorded: [String: RecordedArchive] = [:]
     while true {
       let isEnd = try read { transaction in
         let (page, fault) = try transaction.auditLog.readableRecords(
@@ -82,7 +81,10 @@ extension Database {
           do { try walk.step(to: record) } catch AuditFault.edited(let id) {
             throw try transaction.auditLog.originOfRow(id)
           }
-          if let archive = record.recordedArchive { recorded.insert(archive) }
+          // The first is the true one: its transaction also made the anchor.
+          if let archive = record.recordedArchive, recorded[archive.sha256] == nil {
+            recorded[archive.sha256] = archive
+          }
         }
         if let fault { throw fault }
         if page.isEmpty { try transaction.auditLog.checkEnd(walk.head, recorded: recorded) }
@@ -92,39 +94,23 @@ extension Database {
       onProgress(walk.rows, max(walk.rows, Int(highest - walk.start.id)))
     }
   }
-
-  /// Compares a file of the audit log with the table. Lines whose rows are archived, and such from before the chain, say
-  /// nothing here. Throws the first `AuditFault.mirrorDiffers`. Returns how many lines were compared.
-  public func verifyMirror(path: String, onProgress: (_ lines: Int) -> Void = { _ in }) throws
-    -> Int
-  {
-    let reader = try FileReader(path: path)
-    var (lines, compared) = (0, 0)
-    while true {
-      var page: [(line: Int, record: AuditFileLine)] = []
-      while page.count < Self.pageSize, let line = try reader.nextLine() {
-        lines += 1
-        guard let record = AuditFileLine(line) else {
-          throw AuditFault.mirrorDiffers(id: nil, line: lines, path: path)
-        }
-        if record.hash != nil { page.append((lines, record)) }
-      }
-      if page.isEmpty { return compared }
-      try read { transaction in
-        let archived = try transaction.auditLog.anchor()?.lastID ?? 0
-        for (line, record) in page where record.id > archived {
-          guard try transaction.auditLog.hash(id: record.id) == record.hash else {
-            throw AuditFault.mirrorDiffers(id: record.id, line: line, path: path)
-          }
-          compared += 1
-        }
-      }
-      onProgress(lines)
-    }
-  }
 }
 
 extension AuditLogStore {
+  /// The row that the table's first one continues from. Throws unless each archive continues from the one before, and if
+  /// a row stands where all are archived.
+  func verifiedStart() throws -> AuditHead {
+    var start = AuditHead(id: 0, hash: AuditChain.beginning)
+    for anchor in try anchors() {
+      guard anchor.firstID == start.id + 1, anchor.previousHash == start.hash,
+        anchor.firstID <= anchor.lastID, anchor.lastID < .max
+      else { throw AuditFault.archivesDisjoined(anchor.firstID) }
+      start = anchor.head
+    }
+    if let lowest = try lowestID(), lowest <= start.id { throw AuditFault.misplaced(lowest) }
+    return start
+  }
+
   /// The rows up to one that cannot be read, and what is wrong with that.
   fileprivate func readableRecords(
     after id: Int64, limit: Int
@@ -144,12 +130,22 @@ extension AuditLogStore {
     return .moved(id, writtenAs: before + 1)
   }
 
-  /// Throws if there were rows after the last, or if what is archived was not recorded.
-  fileprivate func checkEnd(_ head: AuditHead, recorded: Set<String>) throws {
+  /// Throws if there were rows after the last, or if what is archived was not recorded so.
+  fileprivate func checkEnd(
+    _ head: AuditHead, recorded: [String: RecordedArchive]
+  ) throws {
     let highest = try highestID()
     guard highest <= head.id else { throw AuditFault.cutOff(head.id + 1...highest) }
-    if let anchor = try anchor(), !recorded.contains(anchor.archiveSHA256) {
-      throw AuditFault.unrecordedArchive(through: anchor.lastID)
+    // Once more: the walk does not come by what was put behind it.
+    _ = try verifiedStart()
+    // The last one's record is always in the table; those of the others may be archived.
+    let anchors = try anchors()
+    if let last = anchors.last, recorded[last.archiveSHA256] == nil {
+      throw AuditFault.unrecordedArchive(through: last.lastID)
+    }
+    for anchor in anchors {
+      guard let archive = recorded[anchor.archiveSHA256], !archive.covers(anchor) else { continue }
+      throw AuditFault.otherArchive(through: anchor.lastID, recordedThrough: archive.head.id)
     }
   }
 }

@@ -59,14 +59,19 @@ struct VerifyAuditLogCommand: ParsableCommand {
     var last_id: Int64?
     var head: String?
     var mirrored: Int?
+    var mirror_missing: Int64?
+    var mirror_first_missing: Int64?
+    var archived_through: Int64?
+    var archive_sha256: [String]?
   }
 
   func run() throws {
     try ServiceState.run(try configuration.settings()) { state in
       do {
         let log = try verified(state)
-        let lines = try mirror.map { try compare($0, state) }
-        try report(log, lines)
+        let mirrors = try mirror.map { try compare($0, state) }
+        let anchors = archive == nil ? try state.database.read { try $0.auditLog.anchors() } : []
+        try report(log, mirrors, anchors)
       } catch let fault as AuditFault {
         guard json else { throw fault }
         print(try JSONLine.text(Outcome(verified: false, fault: fault.description)))
@@ -85,26 +90,45 @@ struct VerifyAuditLogCommand: ParsableCommand {
     }
   }
 
-  private func compare(_ path: String, _ state: ServiceState) throws -> Int {
+  private func compare(_ path: String, _ state: ServiceState) throws -> VerifiedMirror {
     let progress = Progress("Comparing")
     return try state.database.verifyMirror(path: path) { progress.show($0) }
   }
 
-  private func report(_ log: VerifiedAuditLog, _ lines: [Int]) throws {
+  private func report(
+    _ log: VerifiedAuditLog, _ mirrors: [VerifiedMirror], _ anchors: [AuditAnchor]
+  )
+    throws
+  {
+    var all = VerifiedMirror()
+    for mirror in mirrors { all.add(mirror) }
     if json {
       print(
         try JSONLine.text(
           Outcome(
             verified: true, rows: log.rows, first_id: log.firstID, last_id: log.head.id,
-            head: log.head.hash, mirrored: mirror.isEmpty ? nil : lines.reduce(0, +))))
+            head: log.head.hash, mirrored: mirror.isEmpty ? nil : all.lines,
+            mirror_missing: mirror.isEmpty ? nil : all.missing?.count ?? 0,
+            mirror_first_missing: all.missing?.first, archived_through: anchors.last?.lastID,
+            archive_sha256: anchors.isEmpty ? nil : anchors.map(\.archiveSHA256))))
       return
     }
     let name = archive == nil ? "The audit log" : "The archive"
     print(
       "\(name) is whole: \(log.rows) rows"
         + (log.rows == 0 ? "." : ", \(log.firstID) to \(log.head.id)."))
-    for (path, count) in zip(mirror, lines) {
-      print("\(path.visible): \(count) lines are as in the table.")
+    for anchor in anchors {
+      print(
+        "Rows \(anchor.firstID) to \(anchor.lastID) are archived in the file with SHA-256 \(anchor.archiveSHA256): verify it too, with --archive."
+      )
+    }
+    for (path, mirror) in zip(mirror, mirrors) {
+      print("\(path.visible): \(mirror.lines) lines are as in the table.")
+    }
+    if let missing = all.missing {
+      print(
+        "Between their lowest and highest, the files lack \(missing.count) records, the first \(missing.first)."
+      )
     }
     if head != nil { print("Nothing up to the head given has changed.") }
     print("Head: \(log.head.hash)")

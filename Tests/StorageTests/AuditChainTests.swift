@@ -24,7 +24,7 @@ import Testing
     #expect(verified.rows == 5)
     #expect(verified.firstID == 1)
     #expect(verified.head == (try log.head()))
-    #expect(try log.database.verifyMirror(path: log.filePath) == 5)
+    #expect(try log.database.verifyMirror(path: log.filePath).lines == 5)
   }
 
   /// Each on a log of ten rows.

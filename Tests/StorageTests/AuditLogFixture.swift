@@ -44,14 +44,36 @@ struct AuditLogFixture {
       data: ["labels": .texts(["gpu"])])
   }
 
-  /// Changes the database as somebody does who has the file and a tool for it.
+  /// Changes the database as somebody does who has the file and a tool for it, and leaves the triggers as they were.
   func tamper(_ statements: String...) throws {
     try DatabaseQueue(path: path).write { database in
-      let triggers = try String.fetchAll(
-        database, sql: "SELECT name FROM sqlite_master WHERE type = 'trigger'")
-      for trigger in triggers { try database.execute(sql: "DROP TRIGGER \(trigger)") }
+      let triggers = try Row.fetchAll(
+        database, sql: "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+      ).map { (name: $0[0] as String, definition: $0[1] as String) }
+      for trigger in triggers { try database.execute(sql: "DROP TRIGGER \(trigger.name)") }
+      for statement in statements { try database.execute(sql: statement) }
+      for trigger in triggers { try database.execute(sql: trigger.definition) }
+    }
+  }
+
+  /// The same with the triggers in place; throws where they refuse it.
+  func tamperUnderTriggers(_ statements: String...) throws {
+    try DatabaseQueue(path: path).write { database in
       for statement in statements { try database.execute(sql: statement) }
     }
+  }
+
+  /// A row that matches its hash and could continue from any other.
+  static func forgedRow(id: Int64, after previousHash: String) throws -> String {
+    let record = try AuditRecord(
+      event(by: "mallory"), at: Timestamp(milliseconds: 0), id: id,
+      after: AuditHead(id: 0, hash: previousHash))
+    let values = record.values.map { $0.map { "'\($0)'" } ?? "NULL" }.joined(separator: ", ")
+    let columns = AuditRecord.Column.allCases.map(\.rawValue).joined(separator: ", ")
+    return """
+      INSERT INTO audit_log (id, prev_hash, hash, \(columns))
+      VALUES (\(id), '\(previousHash)', '\(record.hash)', \(values))
+      """
   }
 
   func head() throws -> AuditHead { try database.read { try $0.auditLog.head() } }

@@ -1,0 +1,86 @@
+import Foundation
+
+/// What was found in a file of the audit log that is as the table.
+public struct VerifiedMirror: Sendable, Equatable {
+  /// How many lines were compared: those whose rows are archived were not.
+  public private(set) var lines = 0
+  private var ids = RangeSet<Int64>()
+
+  public init() {}
+
+  /// Adds what another file has: late lines stand in later files.
+  public mutating func add(_ other: VerifiedMirror) {
+    lines += other.lines
+    ids.formUnion(other.ids)
+  }
+
+  /// The records between the lowest and the highest that no line has: how many, and the first.
+  public var missing: (count: Int64, first: Int64)? {
+    let gaps = zip(ids.ranges, ids.ranges.dropFirst()).map { $0.upperBound..<$1.lowerBound }
+    guard let first = gaps.first?.lowerBound else { return nil }
+    return (gaps.reduce(0) { $0 + $1.upperBound - $1.lowerBound }, first)
+  }
+
+  fileprivate mutating func add(_ id: Int64, wasCompared: Bool) {
+    ids.insert(contentsOf: id..<id + 1)
+    if wasCompared { lines += 1 }
+  }
+}
+
+extension Database {
+  private static let mirrorPageSize = 1000
+
+  /// Compares each line of a file of the audit log with what its row's line is. Where the row is archived, there is
+  /// nothing to compare with. Throws the first `AuditFault.mirrorDiffers`, and `UnreadableFile`.
+  public func verifyMirror(
+    path: String, onProgress: (_ lines: Int) -> Void = { _ in }
+  ) throws -> VerifiedMirror {
+    let reader = try FileReader(path: path)
+    var mirror = VerifiedMirror()
+    var number = 0
+    var isChained = false
+    while true {
+      var page: [(number: Int, line: [UInt8], read: AuditFileLine)] = []
+      while page.count < Self.mirrorPageSize, let line = try reader.nextLine() {
+        number += 1
+        guard let read = AuditFileLine(line) else {
+          throw AuditFault.mirrorDiffers(id: nil, line: number, path: path)
+        }
+        page.append((number, Array(line), read))
+      }
+      if page.isEmpty { return mirror }
+      try read { transaction in
+        let archived = try transaction.auditLog.anchor()?.lastID ?? 0
+        for (number, line, read) in page {
+          let differs = AuditFault.mirrorDiffers(id: read.id, line: number, path: path)
+          // Nobody writes lines of before the chain any more once there is one.
+          guard (1..<Int64.max).contains(read.id), read.hash != nil || !isChained else {
+            throw differs
+          }
+          isChained = read.hash != nil
+          if read.id > archived {
+            guard try transaction.auditLog.record(id: read.id)?.isLine(line, isChained) == true
+            else { throw differs }
+          }
+          mirror.add(read.id, wasCompared: read.id > archived)
+        }
+      }
+      onProgress(number)
+    }
+  }
+}
+
+extension AuditRecord {
+  /// Whether this is the record's line, or, `isChained` being false, one that was written before there were hashes.
+  fileprivate func isLine(_ line: [UInt8], _ isChained: Bool) throws -> Bool {
+    // As bytes: two texts are equal where one only spells its accents in another way.
+    if isChained { return try self.line().utf8.dropLast().elementsEqual(line) }
+    let members = try? JSONSerialization.jsonObject(with: Data(line)) as? [String: Any]
+    var own = try JSONSerialization.jsonObject(with: Data(json().utf8)) as? [String: Any]
+    own?["hash"] = nil
+    own?["prev_hash"] = nil
+    own = own?.filter { !($0.value is NSNull) }
+    guard let members, let own else { return false }
+    return NSDictionary(dictionary: members) == NSDictionary(dictionary: own)
+  }
+}
