@@ -7,7 +7,8 @@ extension Maintenance {
   /// Of one run; the rest is for the next.
   private static let maximumVerifications = 200
 
-  /// Compares runners that somebody else has seen, by a webhook or because an owner asked, with what was granted.
+  /// Compares runners that somebody else has seen, because an owner asked, or that a webhook told of, with what was granted.
+  /// The latter are bound here to the id that GitHub has for them in the organization, if it has one.
   public func verifyNewRunners() throws {
     let runners = try database.read {
       try $0.runners.unverified(

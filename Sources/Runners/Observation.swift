@@ -8,7 +8,7 @@ public enum Observation: Sendable, Equatable {
 extension Runner {
   /// The runner after a look at GitHub: a pure decision, so that a refresh, a sync and a webhook agree.
   ///
-  /// A runner that never showed up stays pending for as long as somebody may still register it. GitHub has a JIT runner
+  /// A runner that never showed up stays pending, or is again, for as long as somebody may still register it. GitHub has a JIT runner
   /// from the moment that it was asked for one, so that such a runner is not there because GitHub shows it, but once it has
   /// connected: until then it is pending, and offline when its hour is over.
   public func observed(_ observation: Observation, at now: Timestamp) -> Runner {
@@ -28,6 +28,10 @@ extension Runner {
       next.delete(for: .goneAtGitHub, at: now)
     case .absent where pendingUntil < now:
       next.delete(for: isIssued ? .neverRegistered : .reservationExpired, at: now)
+    case .absent where status != .pending:
+      // Only a webhook said that it was there, and may have been about a repository's runner of the same name.
+      next.status = .pending
+      next.busy = false
     case .absent:
       break
     }

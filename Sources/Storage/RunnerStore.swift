@@ -112,14 +112,15 @@ public struct RunnerStore {
       arguments: [organization, identity, now.description]) ?? 0
   }
 
-  /// An owner's runners that were never seen at GitHub and whose token or JIT config has expired, oldest first: those of
-  /// which a look at GitHub may show that they do not count any more.
+  /// An owner's runners that GitHub never showed to be there and whose token or JIT config has expired, oldest first: those
+  /// of which a look at GitHub may show that they do not count any more.
   public func unseen(
     of owner: Principal, organization: String, now: Timestamp, limit: Int
   ) throws -> [Runner] {
     try fetch(
       """
-      WHERE organization = ? AND issuer = ? AND subject = ? AND status = 'pending'
+      WHERE organization = ? AND issuer = ? AND subject = ? AND status <> 'deleted'
+        AND (github_runner_id IS NULL OR status = 'pending')
         AND credential_sha256 IS NOT NULL AND pending_until < ?
       ORDER BY created_at, id LIMIT ?
       """,

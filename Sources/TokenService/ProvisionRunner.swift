@@ -109,7 +109,8 @@ extension Service {
       })
     else { return }
     let hasRun = holder.owner == caller && holder.githubRunnerID != nil
-    let hasExpired = holder.status == .pending && holder.pendingUntil < Timestamp(now())
+    let isUnseen = holder.status == .pending || holder.githubRunnerID == nil
+    let hasExpired = isUnseen && holder.pendingUntil < Timestamp(now())
     let isAtGitHub = holder.isIssued || holder.provisioning.createsRunner
     if hasRun || hasExpired && isAtGitHub || holder.isUnusable { try refresh(holder, context) }
   }

@@ -40,7 +40,10 @@ extension Service {
     guard let current = try transaction.runners.runner(id: observed.id) else {
       throw ServiceError.runnerNotFound
     }
-    guard current.githubRunnerID == observed.githubRunnerID else { return (current, false) }
+    guard current.githubRunnerID == observed.githubRunnerID,
+      // What a webhook told meanwhile is newer than that it was not found.
+      observation != .absent || current.status == observed.status
+    else { return (current, false) }
     let next = current.observed(observation, at: transaction.now)
     if next != current { try transaction.runners.update(next) }
     if next.status == .deleted, !next.isIssued {

@@ -84,6 +84,12 @@ import Testing
       testDescription: "first seen", row: row(status: .pending, githubID: nil, verified: false),
       runners: [listed(9, "CI-1")], status: .active),
     Case(
+      testDescription: "told of by a webhook, and there", row: row(githubID: nil, verified: false),
+      runners: [listed(9, "CI-1")], status: .active),
+    Case(
+      testDescription: "told of by a webhook, and not there",
+      row: row(githubID: nil, verified: false), runners: [listed(9, "other")], isMissing: true),
+    Case(
       testDescription: "the name taken with other labels",
       row: row(status: .pending, githubID: nil, verified: false),
       runners: [listed(9, labels: ["self-hosted", "prod"])], status: .active, isViolation: true),
