@@ -1,8 +1,12 @@
 /// What a look at GitHub found about one runner.
 public enum Observation: Sendable, Equatable {
   case present(githubRunnerID: Int64, isOnline: Bool, isBusy: Bool)
-  /// GitHub answered that there is no such runner.
-  case absent
+  /// GitHub answered that there is no such runner. `lookedAt`: when it was asked, by this clock.
+  case absent(lookedAt: Timestamp)
+
+  public var isAbsent: Bool {
+    if case .absent = self { true } else { false }
+  }
 }
 
 extension Runner {
@@ -26,7 +30,7 @@ extension Runner {
       }
     case .absent where githubRunnerID != nil:
       next.delete(for: .goneAtGitHub, at: now)
-    case .absent where pendingUntil < now:
+    case .absent(let lookedAt) where usableUntil < lookedAt:
       next.delete(for: isIssued ? .neverRegistered : .reservationExpired, at: now)
     case .absent where status != .pending:
       // Only a webhook said that it was there, and may have been about a repository's runner of the same name.
@@ -37,6 +41,15 @@ extension Runner {
     }
     if next != self { next.updatedAt = now }
     return next
+  }
+
+  /// In seconds: how long after its expiry what was issued may still turn up at GitHub. Clocks differ a little, and GitHub
+  /// may not show at once what was registered at the last moment.
+  public static let grace = 60
+
+  /// When a look that does not find this runner proves that it was never registered and never will be.
+  public var usableUntil: Timestamp {
+    isIssued ? pendingUntil.adding(seconds: Self.grace) : pendingUntil
   }
 
   /// Makes the runner history.

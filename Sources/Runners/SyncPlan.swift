@@ -72,7 +72,7 @@ public struct SyncPlan: Sendable {
       return .present(listed)
     }
     // One of which only a webhook has told is asked about as well.
-    return row.status != .pending || row.pendingUntil < start ? .missing : .nothing
+    return row.status != .pending || row.usableUntil < start ? .missing : .nothing
   }
 
   private static func unmanaged(_ known: [Runner], _ list: RunnerList) -> [ListedRunner] {

@@ -162,8 +162,8 @@ public struct RunnerStore {
       ])
   }
 
-  /// Notes that something was issued for a reservation. Returns false if the reservation is gone, has been used or has
-  /// run out, so that its place may be another's: then nothing may leave. `githubRunnerID`: where GitHub has made the runner
+  /// Notes that something was issued for a reservation. Returns false if the reservation is gone, is to be removed, has been
+  /// used or has run out, so that its place may be another's: then nothing may leave. `githubRunnerID`: where GitHub has made the runner
   /// already.
   public func issue(
     id: String, credentialSHA256: String, expiresAt: Timestamp, githubRunnerID: Int64? = nil,
@@ -173,7 +173,8 @@ public struct RunnerStore {
       sql: """
         UPDATE runners SET
           credential_sha256 = ?, pending_until = ?, github_runner_id = ?, updated_at = ?
-        WHERE id = ? AND status = 'pending' AND credential_sha256 IS NULL AND pending_until >= ?
+        WHERE id = ? AND status = 'pending' AND credential_sha256 IS NULL
+          AND removal_reason IS NULL AND pending_until >= ?
         """,
       arguments: [
         credentialSHA256, expiresAt.description, githubRunnerID, now.description, id,

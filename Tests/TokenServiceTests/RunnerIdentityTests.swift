@@ -104,4 +104,84 @@ import Testing
     #expect(try world.provision(#"{"runner_name":"ci-2"}"#).status == 201)
     #expect(try world.runner("ci-1").deletionReason == .neverRegistered)
   }
+
+  // MARK: - By name
+
+  @Test(arguments: ["", "?force=true"])
+  func `a runner that came with other labels is deleted with its row`(query: String) throws {
+    let world = try World()
+    try world.register(taken: #"["gpu","prod"]"#)
+    let path = "/api/v1/runners/ci-1" + query
+    #expect(world.send("DELETE", path, token: try world.token()).status == 204)
+    #expect(!world.isAtGitHub("ci-1"))
+    #expect(try world.runner("ci-1").status == .deleted)
+    let record = try #require(try world.auditLines("deprovision").last?["event_data"]?.object)
+    #expect(record["at_github"] == .string("deleted"))
+  }
+
+  @Test(arguments: [60, 4000])
+  func `a refresh binds a runner that came with other labels, which is then judged`(
+    seconds: Double
+  ) throws {
+    let world = try World()
+    try world.register(taken: #"["gpu","prod"]"#)
+    world.clock.advance(by: seconds)
+    let shown = world.send("POST", "/api/v1/runners/ci-1/refresh", token: try world.token())
+    #expect(try shown.object["status"] == .string("active"))
+    #expect(try world.runner("ci-1").verifiedAt == nil)
+    _ = try world.maintenance().upkeep()
+    #expect(try world.runner("ci-1").deletionReason == .policyViolation)
+    #expect(!world.isAtGitHub("ci-1"))
+    #expect(try world.securityEvents(.labelPolicyViolation).count == 1)
+  }
+
+  /// A row with a wish to be removed that nobody has carried out, and a runner of its name that has just its labels.
+  @Test(arguments: [(true, false), (false, true)])
+  func `a removal by name takes what came of a token, and nobody else's runner`(
+    isIssued: Bool, remains: Bool
+  ) throws {
+    let world = try World()
+    let time = Timestamp(world.clock.date)
+    try world.control(
+      "POST", "/runners/many", #"{"count":1,"prefix":"ci","labels":["self-hosted","gpu"]}"#)
+    try world.database.write { transaction in
+      var row = try MaintenanceSyncTests.row(
+        "ci-00001", githubID: nil, at: time, status: .pending, provisioning: .registrationToken,
+        pendingFor: 30)
+      try transaction.runners.insert(row)
+      if isIssued {
+        _ = try transaction.runners.issue(
+          id: row.id, credentialSHA256: "x", expiresAt: time.adding(seconds: 3600), now: time)
+      }
+      row.removal = Removal(reason: .requested, requestedAt: time)
+      try transaction.runners.update(row)
+    }
+    try world.maintenance().removeMarkedRunners()
+    #expect(world.isAtGitHub("ci-00001") == remains)
+    #expect(try world.runner("ci-00001").deletionReason == .requested)
+  }
+
+  // MARK: - Wishes
+
+  @Test(arguments: [DeletionReason.stale, .policyViolation])
+  func `who wishes a runner gone is not overruled by its coming back`(known: DeletionReason) throws
+  {
+    let world = try World()
+    try world.register()
+    try world.sync()
+    var runner = try world.runner("ci-1")
+    runner.removal = Removal(reason: known, requestedAt: Timestamp(world.clock.date))
+    let marked = runner
+    try world.database.write { try $0.runners.update(marked) }
+    try world.control("POST", "/runners/ci-1/job", #"{"action":"start"}"#)
+    let path = "/api/v1/runners/ci-1?force=true"
+    #expect(world.send("DELETE", path, token: try world.token()).status == 202)
+    let wish: DeletionReason = known == .stale ? .requested : known
+    #expect(try world.runner("ci-1").removal?.reason == wish)
+    _ = try world.maintenance().upkeep()
+    #expect(try world.runner("ci-1").removal?.reason == wish)
+    try world.control("POST", "/runners/ci-1/job", #"{"action":"finish"}"#)
+    _ = try world.maintenance().upkeep()
+    #expect(try world.runner("ci-1").deletionReason == wish)
+  }
 }
