@@ -42,7 +42,8 @@ CREATE INDEX runners_github_id
 
 -- What maintenance has to look after: runners to verify, to remove, and reservations that ran out.
 CREATE INDEX runners_unverified ON runners (organization, updated_at)
-  WHERE status <> 'deleted' AND github_runner_id IS NOT NULL AND verified_at IS NULL;
+  WHERE status <> 'deleted' AND (github_runner_id IS NOT NULL OR status <> 'pending')
+    AND verified_at IS NULL;
 CREATE INDEX runners_to_remove ON runners (organization, removal_requested_at)
   WHERE status <> 'deleted' AND removal_reason IS NOT NULL;
 CREATE INDEX runners_pending ON runners (organization, pending_until) WHERE status = 'pending';

@@ -5,7 +5,7 @@ import HTTPClient
 public struct RegistrationToken: Sendable, Decodable {
   /// A secret: whoever has it can register runners.
   public let token: String
-  /// An hour after it was made.
+  /// An hour after it was made, by this host's clock.
   public let expiresAt: Date
 }
 
@@ -25,6 +25,10 @@ public struct GitHubRunner: Sendable, Decodable, Equatable {
   public let ephemeral: Bool?
 
   public var isOnline: Bool { status == "online" }
+
+  /// GitHub's own larger hosted runners are in the organization's list, with no labels. `config.sh` makes no runner that has
+  /// none.
+  public var isHostedByGitHub: Bool { labels.isEmpty }
 
   private enum CodingKeys: String, CodingKey {
     case id, name, os, status, busy, labels, ephemeral

@@ -11,7 +11,11 @@ extension GitHubClient {
     // One that is made and lost does no harm: nobody has it.
     let response = try send(.post, runnersURL + "/registration-token", isRepeatable: true)
     guard response.status == 201 else { throw failure(response, isRegistration: true) }
-    return try decode(RegistrationToken.self, response)
+    let token = try decode(RegistrationToken.self, response)
+    // By GitHub's clock where it says what that is, and then by ours, by which it is looked at here.
+    guard let date = response.date else { return token }
+    let lifetime = token.expiresAt.timeIntervalSince(date)
+    return RegistrationToken(token: token.token, expiresAt: now().addingTimeInterval(lifetime))
   }
 
   /// Creates a runner and what it connects with. Throws `nameTaken` where there is one of this name, and `notFound` where

@@ -10,7 +10,7 @@ public struct GitHubClient: Sendable {
   let apiURL: String
   let organization: String
   let installationID: Int64
-  private let now: @Sendable () -> Date
+  let now: @Sendable () -> Date
   private let proof: AppProof
   private let tokens: InstallationTokenCache
   private let state = ClientState()

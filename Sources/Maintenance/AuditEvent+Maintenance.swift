@@ -50,12 +50,18 @@ extension GitHubError {
   /// Whether the next request would fare no better.
   var concernsEverything: Bool {
     switch self {
-    case .unavailable, .rateLimited, .credentialsRejected, .clockRejected, .permissionMissing,
+    case .rateLimited, .credentialsRejected, .clockRejected, .permissionMissing,
       .installationSuspended, .addressNotAllowed, .singleSignOnRequired, .userAgentRefused,
       .versionRetired, .redirectRefused, .tooManyWaiting:
       true
-    case .notFound, .nameTaken, .runnerBusy, .registrationForbidden, .refused, .unreadableAnswer:
+    case .unavailable, .notFound, .nameTaken, .runnerBusy, .registrationForbidden, .refused,
+      .unreadableAnswer:
       false
     }
+  }
+
+  /// Whether GitHub said nothing that could be used. Others may fare better, but not if it goes on like that.
+  var isSilence: Bool {
+    if case .unavailable = self { true } else { false }
   }
 }

@@ -4,6 +4,12 @@ enum Backoff {
   private static let first = 20
   private static let longest = 60
 
+  /// GitHub's rate limit is anew each hour: whoever names a later time errs, and must not stop the work for days.
+  private static let longestWait = 3600
+
+  /// Seconds to wait at least where GitHub named a time.
+  static func wait(asToldBy retryAfter: Int?) -> Int { min(retryAfter ?? 0, longestWait) }
+
   /// Seconds until the next run.
   /// - Parameters:
   ///   - failures: in a row; 0 after a success.

@@ -22,11 +22,12 @@ extension Maintenance {
     var marked: [Runner] = []
     try forEach(of: candidates) { runner in
       // What is known here may be older than what GitHub knows.
-      let change = compare(runner, with: try look(at: runner))
+      let found = try lookAndCompare(runner)
+      let change = found.change
       if change.after.status == .offline, !change.after.busy, change.violation == nil {
         if try markStale(runner, hours: hours) { marked.append(runner) }
       } else {
-        _ = try apply([EvidencedChange(change: change, evidence: [:])])
+        _ = try apply([found])
       }
     }
     if !marked.isEmpty { try removeMarkedRunners() }

@@ -29,29 +29,45 @@ extension Maintenance {
       return try keep(runner, listed)
     }
     var wasThere = false
-    if let listed, runner.githubRunnerID != nil || runner.canBe(labeled: listed.labels) {
+    if let listed, runner.isKnown(as: listed) {
       wasThere = try github.deleteRunner(id: listed.id)
     }
     try audited { transaction, record in
-      guard var current = try transaction.runners.runner(id: runner.id),
-        current.status != .deleted, current.githubRunnerID == runner.githubRunnerID
-      else { return }
-      current.delete(for: removal.reason, at: transaction.now)
-      try transaction.runners.update(current)
+      let current = try transaction.runners.runner(id: runner.id)
+      let isAsItWas =
+        current.map { $0.status != .deleted && $0.githubRunnerID == runner.githubRunnerID }
+        ?? false
+      // What was removed at GitHub is on record, whatever has become of the row.
+      guard isAsItWas || wasThere, var gone = isAsItWas ? current : runner else { return }
+      gone.githubRunnerID = gone.githubRunnerID ?? (wasThere ? listed?.id : nil)
+      if isAsItWas {
+        gone.delete(for: removal.reason, at: transaction.now)
+        try transaction.runners.update(gone)
+      }
       let kind: AuditEvent.Kind = removal.reason == .stale ? .cleanup : .deprovision
       try record(
-        current.event(
+        gone.event(
           kind, by: actor,
           ["reason": .text(removal.reason.rawValue), "was_at_github": .flag(wasThere)]))
     }
   }
 
   private func keep(_ runner: Runner, _ listed: ListedRunner) throws {
-    var (after, violation) = runner.compared(with: listed, at: Timestamp(now()))
+    var (after, violation) = runner.compared(
+      with: listed, isAllThatIsShown: true, at: Timestamp(now()))
     after.removal = nil
     _ = try apply([
       EvidencedChange(
         change: SyncPlan.Change(from: runner, to: after, violation: violation), evidence: [:])
     ])
+  }
+}
+
+extension Runner {
+  /// Whether what GitHub has under this runner's id, or under its name as long as no id is known, is this runner. The name
+  /// was free when its token was issued. Where nothing was issued, only what an attempt to provision it left there can be.
+  fileprivate func isKnown(as listed: ListedRunner) -> Bool {
+    githubRunnerID != nil || isIssued
+      || leftBehind(labels: listed.labels, isOnline: listed.isOnline, os: listed.os)
   }
 }

@@ -37,6 +37,13 @@ extension Maintenance {
   private func release(_ runner: Runner, removedID: Int64? = nil) throws {
     try audited { transaction, record in
       guard var current = try transaction.runners.runner(id: runner.id), current == runner else {
+        // What was removed at GitHub is on record, whatever has become of the row.
+        if let removedID {
+          try record(
+            runner.event(
+              .cleanup, by: actor,
+              ["removed_github_runner_id": .number(removedID), "reason": .text("left_at_github")]))
+        }
         return
       }
       current.delete(for: .reservationExpired, at: transaction.now)

@@ -141,7 +141,7 @@ extension Maintenance {
     for row in plan.missing {
       try judge(
         row, absentSince: absentSince[row.id], isComplete: list.isComplete, number: number,
-        &findings)
+        startedAt: start, &findings)
     }
     return findings
   }
@@ -149,17 +149,21 @@ extension Maintenance {
   /// What becomes of a runner that the list lacks: it is gone if the complete list before lacked it too, or if GitHub does
   /// not know it when asked for it alone.
   private func judge(
-    _ row: Runner, absentSince: Int64?, isComplete: Bool, number: Int64, _ findings: inout Findings
+    _ row: Runner, absentSince: Int64?, isComplete: Bool, number: Int64,
+    startedAt start: Timestamp, _ findings: inout Findings
   ) throws {
     var evidence: [String: AuditEvent.Value] = ["sync": .number(number)]
     let change: SyncPlan.Change
     if isComplete, let absentSince, absentSince < number {
       evidence["absent_since_sync"] = .number(absentSince)
-      change = SyncPlan.Change(from: row, to: row.observed(.absent, at: Timestamp(now())))
+      change = SyncPlan.Change(
+        from: row, to: row.observed(.absent(lookedAt: start), at: Timestamp(now())))
     } else if findings.looks < Self.maximumLooks {
       findings.looks += 1
       try checkMayAsk(for: .sync)
-      change = compare(row, with: try look(at: row))
+      let found = try lookAndCompare(row)
+      change = found.change
+      evidence.merge(found.evidence) { own, _ in own }
       evidence["found"] = .flag(change.after.status != .deleted)
     } else {
       if isComplete, absentSince == nil { findings.absent.append(row.id) }

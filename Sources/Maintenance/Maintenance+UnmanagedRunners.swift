@@ -68,9 +68,9 @@ extension Maintenance {
     if let listed, listed.isHostedByGitHub { return }
     let wasRemoved = try listed != nil && !isOurs && github.deleteRunner(id: id)
     try audited { transaction, record in
-      let wasKnown = try transaction.unmanagedRunners.remove(
-        id: id, organization: options.organization)
-      guard wasKnown, wasRemoved else { return }
+      // A sync may have taken it off the list meanwhile; the removal is on record all the same.
+      try transaction.unmanagedRunners.remove(id: id, organization: options.organization)
+      guard wasRemoved else { return }
       try record(
         AuditEvent(
           .unmanagedRunner, actor: actor, runnerName: runner.name,

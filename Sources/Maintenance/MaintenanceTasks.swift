@@ -80,7 +80,8 @@ extension Maintenance {
       } catch {
         failures += 1
         delay = max(
-          Backoff.delay(afterFailures: failures, interval: task.interval), retryAfter(error) ?? 0)
+          Backoff.delay(afterFailures: failures, interval: task.interval),
+          Backoff.wait(asToldBy: retryAfter(error)))
         guard !stop.isSet else { return }
         logger.error(
           "a task failed",
@@ -104,7 +105,7 @@ extension Maintenance {
     switch try sync() {
     case .paused(let reason, let retryAfter):
       logger.info("no sync now", metadata: ["cause": "\(reason)"])
-      return max(retryAfter ?? 0, min(options.syncInterval, 300))
+      return max(Backoff.wait(asToldBy: retryAfter), min(options.syncInterval, 300))
     case .done(let report):
       let milliseconds = (ContinuousClock.now - start) / .milliseconds(1)
       logger.info(

@@ -32,8 +32,14 @@ public struct GrantViolation: Sendable, Equatable {
 extension Runner {
   /// The runner once GitHub has shown it, and what is wrong with it: a pure decision, so that a sync and a look at a single
   /// runner agree. One that is not what was granted is to be removed. One that is to be removed anyway is not judged again.
+  ///
+  /// It is verified once its group and kind were shown as well. Items of GitHub's list may lack them: then it is to be asked
+  /// for by itself.
+  ///
+  /// - Parameter isAllThatIsShown: whether GitHub was asked for this runner by itself, so that what it does not show now it
+  ///   never will.
   public func compared(
-    with listed: ListedRunner, at now: Timestamp
+    with listed: ListedRunner, isAllThatIsShown: Bool = false, at now: Timestamp
   ) -> (runner: Runner, violation: GrantViolation?) {
     guard status != .deleted else { return (self, nil) }
     var next = observed(
@@ -44,7 +50,7 @@ extension Runner {
     if violation != nil {
       next.removal = Removal(reason: .policyViolation, requestedAt: now)
       next.verifiedAt = nil
-    } else {
+    } else if isAllThatIsShown || listed.missingMembers.isEmpty {
       next.verifiedAt = verifiedAt ?? now
     }
     if next != self { next.updatedAt = now }

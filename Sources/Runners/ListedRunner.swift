@@ -26,6 +26,13 @@ public struct ListedRunner: Sendable, Equatable, Codable {
     self.isEphemeral = isEphemeral
   }
 
+  /// What this answer does not show of that which is granted; named as GitHub does.
+  public var missingMembers: [String] {
+    [
+      runnerGroupID == nil ? "runner_group_id" : nil, isEphemeral == nil ? "ephemeral" : nil,
+    ].compactMap(\.self)
+  }
+
   /// GitHub's own larger hosted runners are in the organization's list, with no labels. `config.sh` makes no runner that has
   /// none.
   public var isHostedByGitHub: Bool { labels.isEmpty }

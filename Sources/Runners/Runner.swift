@@ -7,7 +7,7 @@ public struct Runner: Sendable, Equatable {
   public let organization: String
   public var status: RunnerStatus
   public var busy: Bool
-  /// GitHub's id, once the runner has been seen there.
+  /// GitHub's id, once GitHub itself has answered with it. A webhook may have made the runner active before that.
   public var githubRunnerID: Int64?
   public let runnerGroupID: Int64
   /// As granted, which need not be what the runner shows at GitHub.
@@ -80,7 +80,7 @@ public struct Removal: Sendable, Equatable {
 public enum RunnerStatus: String, Sendable, CaseIterable {
   /// Asked for, and not seen at GitHub yet.
   case pending
-  /// Online at GitHub.
+  /// Online at GitHub, or said to be by a webhook.
   case active
   /// Known at GitHub and not connected.
   case offline

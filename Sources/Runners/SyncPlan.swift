@@ -71,7 +71,8 @@ public struct SyncPlan: Sendable {
     if let listed = list.runner(name: row.name), !listed.isHostedByGitHub {
       return .present(listed)
     }
-    return row.pendingUntil < start ? .missing : .nothing
+    // One of which only a webhook has told is asked about as well.
+    return row.status != .pending || row.usableUntil < start ? .missing : .nothing
   }
 
   private static func unmanaged(_ known: [Runner], _ list: RunnerList) -> [ListedRunner] {

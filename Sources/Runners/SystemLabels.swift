@@ -7,13 +7,3 @@ extension Label {
     ["self-hosted", "linux", "windows", "macos", "x64", "x86", "arm", "arm64"].compactMap(
       Label.init))
 }
-
-extension Runner {
-  /// Whether a runner that GitHub shows with these labels can be this one: apart from the system's labels they must be
-  /// those that were granted. A name alone proves nothing, since anybody with a registration token can take any.
-  public func canBe(labeled names: [String]) -> Bool {
-    let shown = names.compactMap(Label.init)
-    guard shown.count == names.count else { return false }
-    return Set(shown).subtracting(Label.system) == Set(labels).subtracting(Label.system)
-  }
-}

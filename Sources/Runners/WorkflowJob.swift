@@ -7,7 +7,8 @@ public struct WorkflowJob: Sendable, Equatable {
 
   public let id: Int64
   public let action: Action
-  /// The runner that has it, by GitHub's id and by name.
+  /// The runner that has it, by GitHub's id and by name. Such ids are unique within the organization or within one
+  /// repository: another of the organization's runners may have this one.
   public let githubRunnerID: Int64
   public let runnerName: String
   /// When it started, or was completed.
@@ -29,20 +30,23 @@ extension Runner {
   private static let leeway = 60
 
   /// Whether this runner has the job. Ids of GitHub's own runners and of a repository's look like ours, so the name must
-  /// be right too. The name alone is enough while nobody can know the id yet, for a job that is not older than this runner,
-  /// since names are used again; whether that runner is what was granted is then verified at GitHub.
+  /// be right too. The name alone is enough as long as the id is not known, for a job that is not older than this runner,
+  /// since names are used again; whether there is such a runner, and whether it is what was granted, GitHub is then asked.
   public func has(_ job: WorkflowJob) -> Bool {
     guard status != .deleted, name.description.lowercased() == job.runnerName.lowercased() else {
       return false
     }
     guard let githubRunnerID else {
       let isOlder = job.happenedAt.map { $0.adding(seconds: Self.leeway) < createdAt } ?? false
-      return status == .pending && isIssued && !isOlder
+      return isIssued && !isOlder
     }
     return githubRunnerID == job.githubRunnerID
   }
 
   /// The runner after what a webhook tells of its job: a pure decision. Deliveries come in any order, late, and some never.
+  ///
+  /// The id in it is never taken over: a repository may have a runner of the same name, whose id is another runner's in the
+  /// organization. Only what GitHub answers about the organization binds a runner to an id.
   ///
   /// An ephemeral runner is about to go when its job is completed, and may be there a little longer: it counts as not
   /// verified from then on, so that maintenance soon looks at it.
@@ -52,34 +56,45 @@ extension Runner {
     guard has(job) else { return self }
     switch job.action {
     case .inProgress where job.isCompleted(in: history):
-      return rested(after: job, at: now)
+      return rested(at: now)
     case .inProgress where isOlderThanWhatIsKnown(job):
       return self
     case .inProgress:
-      return observed(
-        .present(githubRunnerID: job.githubRunnerID, isOnline: true, isBusy: true), at: now)
+      return connected(isBusy: true, at: now)
     case .completed where job.hasSuccessor(in: history):
       return self
     case .completed:
-      return rested(after: job, at: now)
+      return rested(at: now)
     }
   }
 
-  private func rested(after job: WorkflowJob, at now: Timestamp) -> Runner {
+  private func rested(at now: Timestamp) -> Runner {
     var next = self
-    if status == .pending {
-      next = observed(
-        .present(githubRunnerID: job.githubRunnerID, isOnline: true, isBusy: false), at: now)
-    }
+    if status == .pending { next = connected(isBusy: false, at: now) }
     next.busy = false
     if ephemeral { next.verifiedAt = nil }
     if next != self { next.updatedAt = now }
     return next
   }
 
-  /// Whether the runner has been looked at since. One that is pending has not been.
+  /// One whose id is not known is active until GitHub has been asked, and nothing more: it need not be registered.
+  private func connected(isBusy: Bool, at now: Timestamp) -> Runner {
+    if let githubRunnerID {
+      return observed(
+        .present(githubRunnerID: githubRunnerID, isOnline: true, isBusy: isBusy), at: now)
+    }
+    var next = self
+    next.status = .active
+    next.busy = isBusy
+    if next != self { next.updatedAt = now }
+    return next
+  }
+
+  /// Whether the runner has been looked at since. One that is pending, or whose id is not known, has not been.
   private func isOlderThanWhatIsKnown(_ job: WorkflowJob) -> Bool {
-    guard status != .pending, let startedAt = job.happenedAt else { return false }
+    guard status != .pending, githubRunnerID != nil, let startedAt = job.happenedAt else {
+      return false
+    }
     return startedAt.adding(seconds: Self.leeway) < updatedAt
   }
 }

@@ -22,12 +22,13 @@ extension RunnerStore {
       [organization, time.description])
   }
 
-  /// Runners that have been seen and not been compared with what was granted, longest known first. Those that are to be
-  /// removed anyway are not among them.
+  /// Runners that have been seen, or that a webhook told of, and not been compared with what was granted, longest known
+  /// first. Those that are to be removed anyway are not among them.
   public func unverified(organization: String, limit: Int) throws -> [Runner] {
     try fetch(
       """
-      WHERE organization = ? AND status <> 'deleted' AND github_runner_id IS NOT NULL
+      WHERE organization = ? AND status <> 'deleted'
+        AND (github_runner_id IS NOT NULL OR status <> 'pending')
         AND verified_at IS NULL AND removal_reason IS NULL
       ORDER BY updated_at LIMIT ?
       """, [organization, limit])

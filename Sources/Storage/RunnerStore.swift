@@ -112,14 +112,15 @@ public struct RunnerStore {
       arguments: [organization, identity, now.description]) ?? 0
   }
 
-  /// An owner's runners that were never seen at GitHub and whose token or JIT config has expired, oldest first: those of
-  /// which a look at GitHub may show that they do not count any more.
+  /// An owner's runners that GitHub never showed to be there and whose token or JIT config has expired, oldest first: those
+  /// of which a look at GitHub may show that they do not count any more.
   public func unseen(
     of owner: Principal, organization: String, now: Timestamp, limit: Int
   ) throws -> [Runner] {
     try fetch(
       """
-      WHERE organization = ? AND issuer = ? AND subject = ? AND status = 'pending'
+      WHERE organization = ? AND issuer = ? AND subject = ? AND status <> 'deleted'
+        AND (github_runner_id IS NULL OR status = 'pending')
         AND credential_sha256 IS NOT NULL AND pending_until < ?
       ORDER BY created_at, id LIMIT ?
       """,
@@ -161,8 +162,8 @@ public struct RunnerStore {
       ])
   }
 
-  /// Notes that something was issued for a reservation. Returns false if the reservation is gone, has been used or has
-  /// run out, so that its place may be another's: then nothing may leave. `githubRunnerID`: where GitHub has made the runner
+  /// Notes that something was issued for a reservation. Returns false if the reservation is gone, is to be removed, has been
+  /// used or has run out, so that its place may be another's: then nothing may leave. `githubRunnerID`: where GitHub has made the runner
   /// already.
   public func issue(
     id: String, credentialSHA256: String, expiresAt: Timestamp, githubRunnerID: Int64? = nil,
@@ -172,7 +173,8 @@ public struct RunnerStore {
       sql: """
         UPDATE runners SET
           credential_sha256 = ?, pending_until = ?, github_runner_id = ?, updated_at = ?
-        WHERE id = ? AND status = 'pending' AND credential_sha256 IS NULL AND pending_until >= ?
+        WHERE id = ? AND status = 'pending' AND credential_sha256 IS NULL
+          AND removal_reason IS NULL AND pending_until >= ?
         """,
       arguments: [
         credentialSHA256, expiresAt.description, githubRunnerID, now.description, id,

@@ -111,7 +111,8 @@ extension Transaction {
     guard var current = try runners.runner(id: runner.id), current.status != .deleted else {
       throw ServiceError.runnerNotFound
     }
-    guard current.removal == nil else { return }
+    // A stale runner is kept if it comes back, and one that is not wanted is not.
+    guard current.removal == nil || current.removal?.reason == .stale else { return }
     current.removal = Removal(reason: .requested, requestedAt: now)
     current.updatedAt = now
     try runners.update(current)

@@ -109,7 +109,8 @@ extension Service {
       })
     else { return }
     let hasRun = holder.owner == caller && holder.githubRunnerID != nil
-    let hasExpired = holder.status == .pending && holder.pendingUntil < Timestamp(now())
+    let isUnseen = holder.status == .pending || holder.githubRunnerID == nil
+    let hasExpired = isUnseen && holder.usableUntil < Timestamp(now())
     let isAtGitHub = holder.isIssued || holder.provisioning.createsRunner
     if hasRun || hasExpired && isAtGitHub || holder.isUnusable { try refresh(holder, context) }
   }
@@ -127,7 +128,8 @@ extension Service {
       return (
         current,
         try transaction.runners.unseen(
-          of: caller, organization: settings.organization, now: transaction.now, limit: 5)
+          of: caller, organization: settings.organization,
+          now: transaction.now.adding(seconds: -Runner.grace), limit: 5)
       )
     }
     var left = current

@@ -86,6 +86,7 @@ extension Service {
     }
   }
 
+  /// An id that is known here is another's where the name is not right, and then so is the job.
   private func runner(with job: WorkflowJob, _ transaction: Transaction) throws -> Runner? {
     let known = try transaction.runners.runner(
       githubRunnerID: job.githubRunnerID, organization: settings.organization)

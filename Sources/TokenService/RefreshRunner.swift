@@ -1,4 +1,5 @@
 import FastCGI
+import Foundation
 import GitHub
 import Runners
 import Storage
@@ -40,7 +41,10 @@ extension Service {
     guard let current = try transaction.runners.runner(id: observed.id) else {
       throw ServiceError.runnerNotFound
     }
-    guard current.githubRunnerID == observed.githubRunnerID else { return (current, false) }
+    guard current.githubRunnerID == observed.githubRunnerID,
+      // What a webhook told meanwhile is newer than that it was not found.
+      !observation.isAbsent || current.status == observed.status
+    else { return (current, false) }
     let next = current.observed(observation, at: transaction.now)
     if next != current { try transaction.runners.update(next) }
     if next.status == .deleted, !next.isIssued {
@@ -55,20 +59,24 @@ extension Service {
     return (next, true)
   }
 
-  /// Asks GitHub about a runner: by its id once that is known, until then by its name and labels. Nobody can have
-  /// registered a runner whose token has not been issued, so one of its name is somebody else's, unless it is what
-  /// `clearLeftover` removes.
+  /// Asks GitHub about a runner: by its id once that is known, until then by its name. That was free when the token was
+  /// issued, so that whatever has it now came of it, and if it took other labels than were granted, it is not absent for
+  /// that: verification judges it. Nobody can have registered a runner whose token has not been issued, so one of its name is
+  /// somebody else's, unless it is what `clearLeftover` removes.
   func observe(_ runner: Runner, _ context: RequestContext) throws -> Observation {
-    guard runner.githubRunnerID != nil || runner.isIssued else { return .absent }
+    let lookedAt = Timestamp(now())
+    guard runner.githubRunnerID != nil || runner.isIssued else {
+      return .absent(lookedAt: lookedAt)
+    }
     let github = github.limited(until: context.deadline)
     let found: GitHubRunner?
     if let id = runner.githubRunnerID {
       found = try github.runner(id: id)
     } else {
       let named = try github.runner(name: runner.name.description)
-      found = named.flatMap { runner.canBe(labeled: $0.labels.map(\.name)) ? $0 : nil }
+      found = named.flatMap { $0.isHostedByGitHub ? nil : $0 }
     }
-    guard let found else { return .absent }
+    guard let found else { return .absent(lookedAt: lookedAt) }
     return .present(githubRunnerID: found.id, isOnline: found.isOnline, isBusy: found.busy)
   }
 }

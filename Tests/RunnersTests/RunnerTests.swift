@@ -87,7 +87,8 @@ import Testing
   }
 
   let soon = created.adding(seconds: 10)
-  let late = created.adding(seconds: 61)
+  /// A minute and a moment after the expiry.
+  let late = created.adding(seconds: 121)
 
   @Test func `a runner that is online is active`() throws {
     let seen = try runner().observed(
@@ -105,24 +106,47 @@ import Testing
   }
 
   @Test func `a runner that was never there stays pending while its token is valid`() throws {
-    #expect(try runner().observed(.absent, at: soon) == runner())
+    #expect(try runner().observed(.absent(lookedAt: soon), at: soon) == runner())
   }
 
   @Test func `a runner whose token expired unused is deleted`() throws {
-    let seen = try runner().observed(.absent, at: late)
+    let seen = try runner().observed(.absent(lookedAt: late), at: late)
     #expect(seen.deletionReason == .neverRegistered)
     #expect(seen.deletedAt == late)
   }
 
+  @Test(arguments: [(60, false), (120, false), (121, true)])
+  func `what expired less than a minute before the look began may still turn up`(
+    seconds: Int, isOver: Bool
+  ) throws {
+    let lookedAt = Self.created.adding(seconds: seconds)
+    let seen = try runner().observed(.absent(lookedAt: lookedAt), at: late.adding(seconds: 600))
+    #expect((seen.status == .deleted) == isOver)
+    // Nobody has anything of a reservation.
+    let reserved = try runner(isIssued: false)
+    #expect(
+      (reserved.observed(.absent(lookedAt: lookedAt), at: late).status == .deleted)
+        == (seconds > 60))
+  }
+
+  @Test func `one of which only a webhook told is pending again where GitHub has none`() throws {
+    var told = try runner(.active)
+    told.busy = true
+    let seen = told.observed(.absent(lookedAt: soon), at: soon)
+    #expect(seen.status == .pending)
+    #expect(!seen.busy)
+    #expect(told.observed(.absent(lookedAt: late), at: late).deletionReason == .neverRegistered)
+  }
+
   @Test func `a reservation that was never issued is deleted as such`() throws {
     #expect(
-      try runner(isIssued: false).observed(.absent, at: late).deletionReason
+      try runner(isIssued: false).observed(.absent(lookedAt: late), at: late).deletionReason
         == .reservationExpired)
   }
 
   @Test(arguments: [RunnerStatus.active, .offline])
   func `a runner that GitHub lost is deleted`(status: RunnerStatus) throws {
-    let seen = try runner(status, githubRunnerID: 5).observed(.absent, at: soon)
+    let seen = try runner(status, githubRunnerID: 5).observed(.absent(lookedAt: soon), at: soon)
     #expect(seen.status == .deleted)
     #expect(seen.deletionReason == .goneAtGitHub)
   }
@@ -163,7 +187,8 @@ import Testing
   }
 
   @Test func `a JIT runner that GitHub lost before it connected is gone`() throws {
-    #expect(try jitRunner().observed(.absent, at: soon).deletionReason == .goneAtGitHub)
+    #expect(
+      try jitRunner().observed(.absent(lookedAt: soon), at: soon).deletionReason == .goneAtGitHub)
   }
 }
 

@@ -84,6 +84,12 @@ import Testing
       testDescription: "first seen", row: row(status: .pending, githubID: nil, verified: false),
       runners: [listed(9, "CI-1")], status: .active),
     Case(
+      testDescription: "told of by a webhook, and there", row: row(githubID: nil, verified: false),
+      runners: [listed(9, "CI-1")], status: .active),
+    Case(
+      testDescription: "told of by a webhook, and not there",
+      row: row(githubID: nil, verified: false), runners: [listed(9, "other")], isMissing: true),
+    Case(
       testDescription: "the name taken with other labels",
       row: row(status: .pending, githubID: nil, verified: false),
       runners: [listed(9, labels: ["self-hosted", "prod"])], status: .active, isViolation: true),
@@ -178,5 +184,25 @@ import Testing
         Self.listed(4, "hosted", labels: []), Self.listed(5, "gone-just-now"),
       ], deleted: [Self.row("gone-just-now", githubID: 5)])
     #expect(plan.unmanaged.map(\.id) == [3])
+  }
+
+  // MARK: - Verification
+
+  @Test(arguments: [
+    // The group and kind that GitHub shows, whether it was asked for this one alone, and what follows.
+    (Int64?.none, Bool?.none, false, false), (1, nil, false, false), (nil, true, false, false),
+    (1, true, false, true), (nil, nil, true, true), (1, nil, true, true),
+  ])
+  func `a runner is verified once all that was granted is shown, or all that ever will be`(
+    group: Int64?, ephemeral: Bool?, isAlone: Bool, isVerified: Bool
+  ) {
+    let listed = Self.listed(group: group, ephemeral: ephemeral)
+    let (after, violation) = Self.row(verified: false).compared(
+      with: listed, isAllThatIsShown: isAlone, at: Self.now)
+    #expect(violation == nil)
+    #expect((after.verifiedAt != nil) == isVerified)
+    // What has been verified stays so.
+    let verified = Self.row().compared(with: listed, at: Self.now).runner
+    #expect(verified.verifiedAt != nil)
   }
 }

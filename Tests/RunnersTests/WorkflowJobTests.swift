@@ -45,7 +45,8 @@ import Testing
       (.active, 7, true, 7, "GitHub Actions 7", false), (.offline, 7, true, 7, "ci-1", true),
       (.pending, 7, true, 7, "ci-1", true), (.pending, 7, true, 8, "ci-1", false),
       // By name, as long as nobody can know the id.
-      (.pending, nil, true, 9, "ci-1", true), (.pending, nil, true, 9, "ci-2", false),
+      (.pending, nil, true, 9, "ci-1", true), (.active, nil, true, 9, "CI-1", true),
+      (.active, nil, true, 9, "ci-2", false), (.pending, nil, true, 9, "ci-2", false),
       (.pending, nil, false, 9, "ci-1", false), (.deleted, 7, true, 7, "ci-1", false),
     ])
   func `a job is a runner's by id and name, or by name while the id is unknown`(
@@ -63,7 +64,7 @@ import Testing
     let next = before.after(Self.job(.inProgress), history: [], at: Self.at(11))
     #expect(next.status == .active)
     #expect(next.busy)
-    #expect(next.githubRunnerID == 7)
+    #expect(next.githubRunnerID == before.githubRunnerID, "no webhook binds a runner to an id")
     #expect(next.verifiedAt == before.verifiedAt)
     #expect(next.updatedAt == Self.at(11))
   }
@@ -79,10 +80,13 @@ import Testing
     #expect((next.verifiedAt == nil) == isEphemeral)
   }
 
-  @Test func `a runner that has had its only job is known to have been there`() throws {
-    let next = try Self.runner().after(Self.job(.completed), history: [], at: Self.at(11))
-    #expect(next.githubRunnerID == 7)
-    #expect(next.registeredAt == Self.at(11))
+  @Test(arguments: [Int64?.none, 7])
+  func `a runner that has had its only job is to be looked at`(id: Int64?) throws {
+    let next = try Self.runner(id: id).after(Self.job(.completed), history: [], at: Self.at(11))
+    #expect(next.githubRunnerID == id)
+    #expect(next.status == .active)
+    #expect(next.registeredAt == id.map { _ in Self.at(11) })
+    #expect(next.verifiedAt == nil)
     #expect(!next.busy)
   }
 
@@ -92,7 +96,7 @@ import Testing
     #expect(idle.after(Self.job(.inProgress), history: [over], at: Self.at(21)) == idle)
     let pending = try Self.runner().after(
       Self.job(.inProgress), history: [over], at: Self.at(21))
-    #expect(pending.githubRunnerID == 7)
+    #expect(pending.status == .active)
     #expect(!pending.busy)
     // Its twin: that another job is over says nothing.
     let other = try Self.delivery(.completed, 2, at: 5)

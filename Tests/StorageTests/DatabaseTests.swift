@@ -144,6 +144,20 @@ import Testing
     #expect(!isIssued)
   }
 
+  @Test func `a reservation that is to be removed is not issued`() throws {
+    let database = try migrated()
+    var reserved = try runner("ci-1")
+    let now = Timestamp(clock.date)
+    try database.write { try $0.runners.insert(reserved) }
+    reserved.removal = Removal(reason: .requested, requestedAt: now)
+    let isIssued = try database.write { transaction in
+      try transaction.runners.update(reserved)
+      return try transaction.runners.issue(
+        id: reserved.id, credentialSHA256: "x", expiresAt: now, now: now)
+    }
+    #expect(!isIssued)
+  }
+
   @Test func `owners are told apart byte by byte`() throws {
     let database = try migrated()
     let composed = Principal(issuer: "i", subject: "\u{E9}", identity: "a", isAdmin: false)

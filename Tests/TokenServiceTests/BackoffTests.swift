@@ -11,4 +11,9 @@ import Testing
   func `a task that fails waits longer each time`(failures: Int, interval: Int, seconds: Int) {
     #expect(Backoff.delay(afterFailures: failures, interval: interval) == seconds)
   }
+
+  @Test(arguments: [(Int?.none, 0), (0, 0), (60, 60), (3600, 3600), (3601, 3600), (.max, 3600)])
+  func `nobody can make a task wait for more than an hour`(retryAfter: Int?, seconds: Int) {
+    #expect(Backoff.wait(asToldBy: retryAfter) == seconds)
+  }
 }

@@ -172,7 +172,7 @@ import Testing
   @Test func `a JIT runner that never connected counts for as long as GitHub has it`() throws {
     try save(LabelPolicy(allowedLabels: [.any], maximumRunners: 1))
     #expect(try world.provisionJIT().status == 201)
-    world.clock.advance(by: 3601)
+    world.clock.advance(by: 3661)
     let second = #"{"runner_name":"ci-2"}"#
     #expect(try world.provisionJIT(second).problem == "429 QUOTA_EXCEEDED")
     #expect(try world.liveRunner("ci-1")?.status == .offline)

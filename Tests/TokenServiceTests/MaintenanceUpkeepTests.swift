@@ -75,6 +75,7 @@ import Testing
     let world = try World()
     try world.register()
     try world.sync()
+    try world.maintenance().verifyNewRunners()
     #expect(try world.runner("ci-1").verifiedAt != nil)
     let token = try #require(
       try world.provision(#"{"runner_name":"ci-2","labels":["gpu"]}"#)
@@ -94,10 +95,106 @@ import Testing
     #expect(try world.runner("ci-1").verifiedAt == nil)
     try world.maintenance().verifyNewRunners()
     #expect(try world.runner("ci-1").verifiedAt != nil)
-    #expect(try world.auditLines("label_verification").count == 1)
+    let records = try world.auditLines("label_verification")
+    #expect(records.count == 1)
+    #expect(records[0]["event_data"]?.object?["not_shown"] == .array([.string("ephemeral")]))
     let calls = world.calls("/actions/runners/")
     try world.maintenance().verifyNewRunners()
     #expect(world.calls("/actions/runners/") == calls)
+  }
+
+  @Test func `a list that does not show group and kind leads to one look, and to no more`() throws {
+    let world = try World()
+    try world.register()
+    try world.sync()
+    #expect(try world.runner("ci-1").status == .active)
+    #expect(try world.runner("ci-1").verifiedAt == nil)
+    let id = try #require(try world.runner("ci-1").githubRunnerID)
+    for _ in 0..<3 {
+      _ = try world.maintenance().upkeep()
+      try world.sync()
+    }
+    #expect(try world.runner("ci-1").verifiedAt != nil)
+    #expect(world.calls("/actions/runners/\(id)") == 1)
+  }
+
+  // MARK: - What GitHub fails on
+
+  @Test func `one runner that GitHub fails on does not stand in the way of the others`() throws {
+    let world = try World()
+    for name in ["bad-1", "bad-2"] { try world.register(name, taken: #"["gpu","prod"]"#) }
+    try world.register("new")
+    try world.sync()
+    let id = try #require(try world.runner("bad-1").githubRunnerID)
+    world.fail("/actions/runners/\(id)", .timedOut)
+    _ = try world.maintenance().upkeep()
+    #expect(world.isAtGitHub("bad-1"))
+    #expect(!world.isAtGitHub("bad-2"))
+    #expect(try world.runner("new").verifiedAt != nil)
+    world.heal()
+    _ = try world.maintenance().upkeep()
+    #expect(!world.isAtGitHub("bad-1"))
+  }
+
+  @Test(arguments: [
+    // What GitHub answers for each of five runners, for how many it is asked, and whether that ends the run.
+    ([GitHubError?.none, nil, nil, nil, nil], 5, false),
+    ([.silence, nil, .silence, .silence, nil], 5, false),
+    ([nil, .silence, .silence, .silence, nil], 4, true),
+    ([.silence, .silence, nil, .silence, .silence], 5, false),
+    ([.silence, .notFound, .silence, .silence, .notFound], 5, false),
+    ([.notFound, .notFound, .notFound, .notFound, .notFound], 5, false),
+    ([nil, .rateLimited(retryAfter: 9), nil, nil, nil], 2, true),
+    ([nil, .installationSuspended, nil, nil, nil], 2, true),
+    ([nil, .credentialsRejected("x"), nil, nil, nil], 2, true),
+  ])
+  func `what concerns one runner is passed over, and what concerns all ends the run`(
+    answers: [GitHubError?], asked: Int, ends: Bool
+  ) throws {
+    var count = 0
+    var hasEnded = false
+    do {
+      try World().maintenance().forEach(of: answers) { answer in
+        count += 1
+        if let answer { throw answer }
+      }
+    } catch is GitHubError { hasEnded = true }
+    #expect(count == asked)
+    #expect(hasEnded == ends)
+  }
+
+  @Test func `where GitHub says nothing at all the run has failed`() throws {
+    let maintenance = try World().maintenance()
+    #expect(throws: GitHubError.silence) {
+      try maintenance.forEach(of: [1, 2]) { _ in throw GitHubError.silence }
+    }
+    try maintenance.forEach(of: [Int]()) { _ in throw GitHubError.silence }
+  }
+
+  // MARK: - The record
+
+  @Test func `what is removed at GitHub is on record though the row changed meanwhile`() throws {
+    let world = try World()
+    try world.register(taken: #"["gpu","prod"]"#)
+    try world.sync()
+    let runner = try world.runner("ci-1")
+    let id = try #require(runner.githubRunnerID)
+    world.onCall("/actions/runners/\(id)") { [world] in
+      // On the look; the removal follows.
+      world.onCall("/actions/runners/\(id)") { [world] in
+        try? world.database.write { transaction in
+          var gone = runner
+          gone.delete(for: .requested, at: transaction.now)
+          try transaction.runners.update(gone)
+        }
+      }
+    }
+    try world.maintenance().removeMarkedRunners()
+    #expect(!world.isAtGitHub("ci-1"))
+    #expect(try world.runner("ci-1").deletionReason == .requested)
+    let record = try #require(try world.auditLines("deprovision").last?["event_data"]?.object)
+    #expect(record["github_runner_id"] == .integer(id))
+    #expect(record["was_at_github"] == .bool(true))
   }
 
   // MARK: - Reservations
@@ -236,4 +333,8 @@ import Testing
     #expect(try maintenance.cleanUpStaleRunners().isEmpty)
     #expect(try world.githubHas("ci-1"))
   }
+}
+
+extension GitHubError {
+  fileprivate static let silence = GitHubError.unavailable("no answer", mayHaveActed: false)
 }

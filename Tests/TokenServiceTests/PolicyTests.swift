@@ -182,7 +182,7 @@ import Testing
     try save(LabelPolicy(maximumRunners: 1))
     #expect(try provision([]).status == 201)
     #expect(try provision([], name: "ci-2").problem == "429 QUOTA_EXCEEDED")
-    world.clock.advance(by: 3601)
+    world.clock.advance(by: 3661)
     #expect(try provision([], name: "ci-2").status == 201)
   }
 

@@ -31,6 +31,7 @@ import Testing
     // Our runner has the id of the runner of GitHub's own that most of the payloads are about.
     _ = try world.pendingRunner()
     #expect(try world.outcome(.job("in_progress", runner: "ci-1", id: 5)) == "200 processed")
+    try world.bind("ci-1", toID: 5)
     let runner = try world.liveRunner("ci-1")
     for file in Self.payloads {
       let name = file.lastPathComponent
@@ -66,7 +67,7 @@ import Testing
       let webhook = try Self.asOurs(Webhook(text))
       #expect(try world.outcome(webhook) == "200 processed")
       #expect(try world.liveRunner("ci-1")?.busy == isBusy)
-      #expect(try world.liveRunner("ci-1")?.githubRunnerID == 5)
+      #expect(try world.liveRunner("ci-1")?.status == .active)
     }
   }
 

@@ -57,7 +57,7 @@ import Testing
   @Test func `a registration token that expired unused ends the runner at the next refresh`() throws
   {
     _ = try world.provision()
-    world.clock.advance(by: 3601)
+    world.clock.advance(by: 3661)
     let gone = try send("POST", "/ci-1/refresh").object
     #expect(gone["deletion_reason"] == .string("never_registered"))
   }
@@ -102,7 +102,7 @@ import Testing
   @Test func `the name of a runner whose token expired unused is free for anybody`() throws {
     _ = try world.provision()
     #expect(try world.provision(as: "bob").problem == "409 RUNNER_NAME_CONFLICT")
-    world.clock.advance(by: 3601)
+    world.clock.advance(by: 3661)
     #expect(try world.provision(as: "bob").status == 201)
   }
 

@@ -36,7 +36,7 @@ import Testing
   {
     try register("ci-1")
     try register("ci-2")
-    world.clock.advance(by: 3601)
+    world.clock.advance(by: 3661)
     #expect(try used() == 2)
     let refused = try provision("ci-3")
     #expect(refused.problem == "429 QUOTA_EXCEEDED")
@@ -47,7 +47,7 @@ import Testing
   @Test func `a token that was not used counts until one look at GitHub`() throws {
     #expect(try provision("ci-1").status == 201)
     #expect(try provision("ci-2").status == 201)
-    world.clock.advance(by: 3601)
+    world.clock.advance(by: 3661)
     #expect(try used() == 2)
     let looks = world.calls("?name=ci-")
     #expect(try provision("ci-3").status == 201)
@@ -59,7 +59,7 @@ import Testing
 
   @Test func `who has room left costs GitHub no look`() throws {
     #expect(try provision("ci-1").status == 201)
-    world.clock.advance(by: 3601)
+    world.clock.advance(by: 3661)
     #expect(try provision("ci-2").status == 201)
     #expect(world.calls("?name=ci-1") == 1)
   }
@@ -77,7 +77,7 @@ import Testing
       world.clock.advance(by: 1)
       #expect(try world.provision(#"{"runner_name":"ci-\#(number)"}"#).status == 201)
     }
-    world.clock.advance(by: 3601)
+    world.clock.advance(by: 3661)
     try save(1)
     let looks = world.calls("?name=ci-")
     let refused = try world.provision(#"{"runner_name":"new"}"#)
@@ -91,7 +91,7 @@ import Testing
     #expect(try provision("bob-1", as: "bob").status == 201)
     #expect(try provision("ci-1").status == 201)
     #expect(try provision("ci-2").status == 201)
-    world.clock.advance(by: 3601)
+    world.clock.advance(by: 3661)
     #expect(try provision("ci-3").status == 201)
     #expect(world.calls("?name=bob-1") == 1)
   }
@@ -99,7 +99,7 @@ import Testing
   @Test func `while GitHub cannot be asked nobody gets more than their quota`() throws {
     #expect(try provision("ci-1").status == 201)
     #expect(try provision("ci-2").status == 201)
-    world.clock.advance(by: 3601)
+    world.clock.advance(by: 3661)
     world.fail("?name=ci-1", .timedOut)
     #expect(try provision("ci-3").problem == "503 GITHUB_UNAVAILABLE")
     #expect(try world.auditEvents().last == "provision_failed")
@@ -119,7 +119,7 @@ import Testing
     #expect(try provision("ci-1").status == 201)
     try save(true)
     #expect(try provision("ci-2").problem == "429 QUOTA_EXCEEDED")
-    world.clock.advance(by: 3601)
+    world.clock.advance(by: 3661)
     #expect(try provision("ci-2").status == 202)
   }
 }

@@ -110,6 +110,14 @@ extension World {
     return try #require(try liveRunner(name))
   }
 
+  /// As an answer of GitHub's would.
+  func bind(_ name: String, toID id: Int64) throws {
+    var runner = try #require(try liveRunner(name))
+    runner.githubRunnerID = id
+    let bound = runner
+    try database.write { try $0.runners.update(bound) }
+  }
+
   /// All that webhooks may change, as text.
   func fingerprint() throws -> String {
     let rows = try database.read { transaction in
