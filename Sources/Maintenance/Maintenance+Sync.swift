@@ -164,7 +164,8 @@ extension Maintenance {
       let found = try lookAndCompare(row)
       change = found.change
       evidence.merge(found.evidence) { own, _ in own }
-      evidence["found"] = .flag(change.after.status != .deleted)
+      evidence["found"] = .flag(
+        change.after.status != .deleted && change.after.githubRunnerID != nil)
     } else {
       if isComplete, absentSince == nil { findings.absent.append(row.id) }
       return

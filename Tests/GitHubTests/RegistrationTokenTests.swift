@@ -17,7 +17,7 @@ import Testing
   func `a token's expiry is told by the clock of this host`(
     date: String?, expiry: String
   ) throws {
-    let headers = date.map { [(name: "Date", value: $0)] } ?? []
+    let headers = date.map { [(name: "date", value: $0)] } ?? []
     let body = #"{"token":"AABF","expires_at":"\#(expiry)"}"#
     let client = try world.client { _ in .json(201, body, headers) }
     let token = try client.makeRegistrationToken()

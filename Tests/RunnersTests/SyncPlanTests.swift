@@ -122,7 +122,7 @@ import Testing
       runners: []),
     Case(
       testDescription: "never came",
-      row: row(status: .pending, githubID: nil, pendingFor: -1, verified: false), runners: [],
+      row: row(status: .pending, githubID: nil, pendingFor: -61, verified: false), runners: [],
       isMissing: true),
     Case(
       testDescription: "its time ended while the list was read",

@@ -97,7 +97,9 @@ import Testing
     #expect(try world.runner("ci-1").verifiedAt != nil)
     let records = try world.auditLines("label_verification")
     #expect(records.count == 1)
-    #expect(records[0]["event_data"]?.object?["not_shown"] == .array([.string("ephemeral")]))
+    #expect(
+      records[0]["event_data"]?.object?["not_shown"]
+        == .array([.string("runner_group_id"), .string("ephemeral")]))
     let calls = world.calls("/actions/runners/")
     try world.maintenance().verifyNewRunners()
     #expect(world.calls("/actions/runners/") == calls)

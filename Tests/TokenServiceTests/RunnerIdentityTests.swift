@@ -72,6 +72,7 @@ import Testing
     world.clock.advance(by: 100)
     #expect(try world.sync().unmanaged.isEmpty)
     #expect(try world.runner("mine").status == .active)
+    try world.maintenance().verifyNewRunners()
     #expect(try world.runner("mine").verifiedAt != nil)
   }
 
