@@ -47,10 +47,11 @@ extension Maintenance {
         return nil
       },
       Task(name: "audit_log", interval: 60) {
-        try catchUpMirror()
+        // Where the file cannot be written the head must be in the journal all the same.
         let last = loggedHead.withLock { $0 }
         let head = try logHead(unlessSince: last)
         loggedHead.withLock { $0 = head }
+        try catchUpMirror()
         return nil
       },
       Task(name: "checkpoint", interval: 5) {

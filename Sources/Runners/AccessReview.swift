@@ -74,6 +74,9 @@ public struct AccessReview: Sendable, Equatable {
   public let since: Timestamp
   /// Not part of the period itself.
   public let until: Timestamp
+  /// Set where records of the period have been archived, so that they are not counted here: the time of the first record that
+  /// has not been.
+  public let incompleteBefore: Timestamp?
   /// Most runners first.
   public let provisioned: [Provisioned]
   /// Most frequent first.
@@ -84,12 +87,14 @@ public struct AccessReview: Sendable, Equatable {
   public let liveRunners: [LiveRunner]
 
   public init(
-    organization: String, since: Timestamp, until: Timestamp, provisioned: [Provisioned],
-    refused: [Refused], policyChanges: [PolicyChange], liveRunners: [LiveRunner]
+    organization: String, since: Timestamp, until: Timestamp, incompleteBefore: Timestamp?,
+    provisioned: [Provisioned], refused: [Refused], policyChanges: [PolicyChange],
+    liveRunners: [LiveRunner]
   ) {
     self.organization = organization
     self.since = since
     self.until = until
+    self.incompleteBefore = incompleteBefore
     self.provisioned = provisioned
     self.refused = refused
     self.policyChanges = policyChanges

@@ -13,8 +13,20 @@ public struct AccessReviewStore {
     let period: StatementArguments = [since.description, until.description]
     return AccessReview(
       organization: organization, since: since, until: until,
-      provisioned: try provisioned(period), refused: try refused(period),
+      incompleteBefore: try incompleteBefore(since), provisioned: try provisioned(period),
+      refused: try refused(period),
       policyChanges: try policyChanges(period), liveRunners: try liveRunners(organization))
+  }
+
+  /// The time of the first record that has not been archived, if others of the period have.
+  private func incompleteBefore(_ since: Timestamp) throws -> Timestamp? {
+    let first = try String.fetchOne(
+      database,
+      sql: """
+        SELECT timestamp FROM audit_log
+        WHERE EXISTS (SELECT 1 FROM audit_anchors) ORDER BY id LIMIT 1
+        """)
+    return try first.map(time).flatMap { since < $0 ? $0 : nil }
   }
 
   private func provisioned(_ period: StatementArguments) throws -> [AccessReview.Provisioned] {

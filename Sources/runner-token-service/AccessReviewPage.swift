@@ -26,6 +26,7 @@ struct AccessReviewPage {
       body { font: 15px/1.5 system-ui, sans-serif; color: #1b1f24; background: #fff; margin: 2rem auto; max-width: 64rem; padding: 0 1rem; }
       h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; }
       p.period { color: #57606a; }
+      p.warning { border: 2px solid #cf222e; padding: .6rem 1rem; font-weight: 600; }
       ul.figures { display: flex; flex-wrap: wrap; gap: 1rem; list-style: none; padding: 0; }
       ul.figures li { border: 1px solid #d0d7de; border-radius: 6px; padding: .6rem 1rem; min-width: 8rem; }
       ul.figures b { display: block; font-size: 1.6rem; }
@@ -40,6 +41,7 @@ struct AccessReviewPage {
       <body>
       <h1>\(title)</h1>
       <p class="period">From \(review.since) until before \(review.until); written at \(now).</p>
+      \(tables.warning.map { "<p class=\"warning\">\(escaped($0))</p>" } ?? "")
       <ul class="figures">
       <li><b>\(review.provisioned.reduce(0) { $0 + $1.runners })</b> runners provisioned</li>
       <li><b>\(review.provisioned.count)</b> identities</li>

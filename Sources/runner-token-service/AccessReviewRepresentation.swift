@@ -61,6 +61,8 @@ struct AccessReviewRepresentation: Encodable {
   let organization: String
   let since: Timestamp
   let until: Timestamp
+  /// null: no record of the period has been archived.
+  let incompleteBefore: Timestamp?
   let provisioned: [Provisioned]
   let refused: [Refused]
   let policyChanges: [PolicyChange]
@@ -68,6 +70,7 @@ struct AccessReviewRepresentation: Encodable {
 
   enum CodingKeys: String, CodingKey {
     case organization, since, until, provisioned, refused
+    case incompleteBefore = "incomplete_before"
     case policyChanges = "policy_changes"
     case liveRunners = "live_runners"
   }
@@ -76,6 +79,7 @@ struct AccessReviewRepresentation: Encodable {
     organization = review.organization
     since = review.since
     until = review.until
+    incompleteBefore = review.incompleteBefore
     provisioned = review.provisioned.map {
       Provisioned(
         userIdentity: $0.identity, runners: $0.runners, lastAt: $0.lastAt, labels: $0.labels)

@@ -13,12 +13,19 @@ struct AccessReviewText {
   var text: String {
     """
     Runners of \(review.organization), \(review.since) to \(review.until)
-
+    \(warning.map { $0 + "\n" } ?? "")
     \(section("Provisioned", Self.provisionedTitles, provisioned))
     \(section("Refused", Self.refusedTitles, refused))
     \(section("Label policies changed", Self.changeTitles, changes))
     \(section("Still there", Self.liveTitles, live))
     """
+  }
+
+  /// What the reader must know who takes the figures for the whole.
+  var warning: String? {
+    review.incompleteBefore.map {
+      "INCOMPLETE: records from before \($0) have been archived, and are not counted here."
+    }
   }
 
   static let provisionedTitles = ["IDENTITY", "RUNNERS", "LAST", "LABELS"]

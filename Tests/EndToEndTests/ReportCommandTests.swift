@@ -96,6 +96,22 @@ import Testing
       review["live_runners"]?.array?.first?.object?["provisioned_by"]?.string == "late@example.com")
   }
 
+  @Test func `where records of the period have been archived every form says so`() throws {
+    #expect(try !program.run(january).text.contains("INCOMPLETE"))
+    let archived = try program.run(
+      "archive-audit-log", "--before", "2026-01-03", "--output", program.file("archive.jsonl"))
+    #expect(archived.status == 0, "\(archived.errors)")
+    let first = "2026-01-03T00:00:00.000Z"
+    let words = "INCOMPLETE: records from before \(first) have been archived"
+    #expect(try program.run(january).text.contains(words))
+    #expect(try program.run(january + ["--format", "html"]).text.contains(words))
+    let json = try Program.parse(.string(try program.run(january + ["--json"]).text))
+    #expect(json["incomplete_before"] == .string(first))
+    // A later period has all of its records.
+    let later = try program.run("report", "--since", "2026-01-03", "--until", "2026-02-01")
+    #expect(!later.text.contains("INCOMPLETE"))
+  }
+
   @Test func `the page escapes what strangers wrote, and loads nothing`() throws {
     let file = program.file("review.html")
     let outcome = try program.run(january + ["--format", "html", "--output", file])
