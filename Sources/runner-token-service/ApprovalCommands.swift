@@ -128,7 +128,8 @@ struct DenyCommand: ParsableCommand {
     commandName: "deny",
     abstract: "Deny a request that waits for an administrator, or take an approval back.",
     discussion: """
-      One that was approved can be denied until it is used.       Recorded in the audit log as a deed of cli:<your user name>.
+      One that was approved can be denied until it is used. Recorded in the audit log as a deed of \
+      cli:<your user name>.
 
       Ends with status 0, 1 if there is no such approval, it has been decided or has expired, or nothing can be \
       stored, 64 for a reason that cannot be kept, 78 if the configuration cannot be used.
