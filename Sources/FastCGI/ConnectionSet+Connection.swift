@@ -1,0 +1,37 @@
+import Glibc
+
+extension ConnectionSet {
+  /// A connection and what has arrived on it. Only the thread that has claimed it reads; the lock hands it over.
+  final class Connection: @unchecked Sendable {
+    let descriptor: Int32
+    let serial: UInt32
+    var reader: RequestReader
+
+    init(descriptor: Int32, serial: UInt32, bodyLimit: Int) {
+      self.descriptor = descriptor
+      self.serial = serial
+      reader = RequestReader(bodyLimit: bodyLimit)
+    }
+
+    /// Whether it is one of those that may have a large body. Changed by the thread that has claimed it.
+    var mayBeLarge = false
+
+    /// Reads what has arrived, without waiting for more. `mayGrow` says whether it may be one of those with a large body.
+    func receive(mayGrow: () -> Bool) -> RequestReader.Progress {
+      withUnsafeTemporaryAllocation(byteCount: 16_384, alignment: 1) { buffer in
+        while true {
+          let count = recv(descriptor, buffer.baseAddress, buffer.count, Int32(MSG_DONTWAIT))
+          if count < 0, errno == EINTR { continue }
+          if count < 0, errno == EAGAIN { return .incomplete }
+          guard count > 0 else { return .refused }
+          let progress = reader.take(buffer.prefix(count))
+          guard case .incomplete = progress else { return progress }
+          if !mayBeLarge, reader.body.count > WorkerPool.Options.defaultBodyLimit {
+            mayBeLarge = mayGrow()
+            if !mayBeLarge { return .refused }
+          }
+        }
+      }
+    }
+  }
+}
