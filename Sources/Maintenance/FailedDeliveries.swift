@@ -20,6 +20,8 @@ extension Maintenance {
   /// Throws `GitHubError` where GitHub does not answer or does not let us, a `StorageError` where nothing can be recorded.
   public func redeliverFailed() throws {
     guard options.receivesWebhooks else { return }
+    // What was asked for and is not on record would be asked for again, each time.
+    try auditFile.checkWritable()
     let lost = try lostDeliveries()
     guard !lost.isEmpty else { return }
     var asked: [LostDelivery] = []

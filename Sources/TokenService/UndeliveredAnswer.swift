@@ -68,6 +68,11 @@ extension Service {
         try record(.statusChange(of: current, from: former, context.actor))
       } else {
         current.removal = Removal(reason: .provisioningFailed, requestedAt: transaction.now)
+        try record(
+          AuditEvent(
+            .deprovisionRequested, actor: context.actor, runnerID: runnerID,
+            runnerName: current.name.description,
+            data: ["reason": .text(DeletionReason.provisioningFailed.rawValue)]))
       }
       try transaction.runners.update(current)
     }

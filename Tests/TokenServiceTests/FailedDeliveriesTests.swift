@@ -128,6 +128,17 @@ import Testing
     #expect(world.calls(Self.attempts) == 4)
   }
 
+  @Test func `where it cannot be recorded nothing is asked for`() throws {
+    try attempt(502)
+    let file = world.directory.file("audit.jsonl")
+    try FileManager.default.createDirectory(atPath: file, withIntermediateDirectories: false)
+    #expect(throws: StorageError.self) { try maintenance().redeliverFailed() }
+    #expect(world.calls(Self.attempts) == 0)
+    try FileManager.default.removeItem(atPath: file)
+    try maintenance().redeliverFailed()
+    #expect(world.calls(Self.attempts) == 1)
+  }
+
   @Test func `where no webhooks are received nothing is asked for`() throws {
     try attempt(502)
     try maintenance(receivesWebhooks: false).redeliverFailed()

@@ -277,6 +277,7 @@ import TokenService
     world.fail("/actions/runners/", .timedOut)
     world.service.didNotDeliver(response, to: undelivered)
     #expect(try world.liveRunner("ci-1")?.removal?.reason == .provisioningFailed)
+    #expect(try world.auditEvents().last == "deprovision_requested")
     #expect(try world.provisionJIT(as: "bob").problem == "503 GITHUB_UNAVAILABLE")
     world.heal()
     #expect(try world.provisionJIT(as: "bob").status == 201)
