@@ -102,6 +102,10 @@ let package = Package(
     .executableTarget(
       name: "audit-writer", dependencies: ["Runners", "Storage"], path: "Tests/AuditWriter",
       swiftSettings: strict),
+    .executableTarget(
+      name: "benchmark-parts",
+      dependencies: ["JOSE", "OIDC", "Patterns", "Runners", "Storage", "TestSupport", grdb],
+      path: "Tests/BenchmarkParts", swiftSettings: strict),
     .testTarget(name: "ArchitectureTests", swiftSettings: strict),
     .testTarget(
       name: "HTTPClientTests", dependencies: ["HTTPClient", "TestSupport"], swiftSettings: strict),

@@ -121,3 +121,13 @@ free_port() {
   while port=$((20000 + RANDOM % 10000)); is_port_taken "$port"; do :; done
   echo "$port"
 }
+
+# build_programs CONFIGURATION: the service and the simulator, built and then copied into `directory`.
+build_programs() {
+  local name programs
+  for name in runner-token-service github-simulator; do
+    run_bounded 60m swift build --configuration "$1" --product "$name" || fail "$name could not be built"
+  done
+  programs=$(swift build --configuration "$1" --show-bin-path)
+  cp -- "$programs/runner-token-service" "$programs/github-simulator" "$directory"
+}

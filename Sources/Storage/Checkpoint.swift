@@ -49,21 +49,31 @@ final class Checkpoint: Sendable {
     var status = stat()
     guard stat(logPath, &status) == 0, status.st_size > threshold else { return }
     if let failure = lastFailure.withLock({ $0 }), .now - failure < Self.retryInterval { return }
+    let patience = Self.patience(logSize: Int(status.st_size))
     if isMaintainer {
-      attempt(database)
+      attempt(database, patience)
     } else {
-      _ = lock.exclusiveIfFree { attempt(database) }
+      _ = lock.exclusiveIfFree { attempt(database, patience) }
     }
   }
 
-  private func attempt(_ database: GRDB.Database) {
-    do { try truncate(database) } catch { lastFailure.withLock { $0 = .now } }
+  /// How long (ms) to wait for readers, and every writer behind this. Where requests read all the time, there is a reader in
+  /// the way at nearly any moment; each is gone soon, and those that come meanwhile are not in the way.
+  static func patience(logSize: Int) -> Int {
+    switch logSize {
+    case ..<(4 << 20): 0
+    case ..<threshold: 100
+    default: 1000
+    }
   }
 
-  /// Throws at once if a reader is in the way: every writer waits behind this.
-  private func truncate(_ database: GRDB.Database) throws {
+  private func attempt(_ database: GRDB.Database, _ patience: Int) {
+    do { try truncate(database, patience) } catch { lastFailure.withLock { $0 = .now } }
+  }
+
+  private func truncate(_ database: GRDB.Database, _ patience: Int) throws {
     let timeout = try Int.fetchOne(database, sql: "PRAGMA busy_timeout") ?? 0
-    try database.execute(sql: "PRAGMA busy_timeout = 0")
+    try database.execute(sql: "PRAGMA busy_timeout = \(patience)")
     defer { try? database.execute(sql: "PRAGMA busy_timeout = \(timeout)") }
     try database.checkpoint(.truncate)
   }

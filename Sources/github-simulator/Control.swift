@@ -1,11 +1,13 @@
 import Concurrency
 import FastCGI
 import Foundation
+import JOSE
 
 extension Endpoint {
   /// The levers that have nothing to do with single runners. Each is described in `ControlHelp`.
   static let control = [
     Endpoint("GET", "/control/state", Simulator.showState),
+    Endpoint("GET", "/control/issued", Simulator.showIssued),
     Endpoint("POST", "/control/reset", Simulator.reset),
     Endpoint("POST", "/control/faults", Simulator.addFault),
     Endpoint("DELETE", "/control/faults", Simulator.clearFaults),
@@ -23,10 +25,28 @@ extension Simulator {
     return .json(200, state.withLock { StateAnswer($0, now: now) })
   }
 
+  fileprivate func showIssued(_ call: Call) throws(Refusal) -> Response {
+    let issued = state.withLock { $0.issued }
+    do {
+      return .json(
+        200,
+        [
+          "registration_tokens": try issued.registrationTokens.map(Self.fingerprint),
+          "jit_configs": try issued.jitConfigs.map(Self.fingerprint),
+        ])
+    } catch {
+      throw Refusal(500, "No SHA-256: \(error)")
+    }
+  }
+
+  private static func fingerprint(_ secret: String) throws(JOSEError) -> String {
+    try Digest.sha256Hex(Array(secret.utf8))
+  }
+
   /// Everything is as at the start, except for the identity provider's keys.
   fileprivate func reset(_ call: Call) throws(Refusal) -> Response {
     let now = now()
-    state.withLock { $0 = GitHubState(now: now) }
+    state.withLock { $0 = GitHubState(rateLimit: settings.rateLimit, now: now) }
     return .noContent
   }
 
@@ -119,8 +139,8 @@ private struct StateAnswer: Encodable {
 
   init(_ state: GitHubState, now: Date) {
     runners = state.runners.sorted.map(KnownRunner.init)
-    registrationTokensIssued = state.issued.registrationTokens
-    jitConfigsIssued = state.issued.jitConfigs
+    registrationTokensIssued = state.issued.registrationTokens.count
+    jitConfigsIssued = state.issued.jitConfigs.count
     installationTokensIssued = state.issued.installationTokens
     jwksFetches = state.requests["GET \(Endpoint.jwksPath)"] ?? 0
     notModified = state.notModified

@@ -80,6 +80,8 @@ enum ControlHelp {
     Looking on:
       GET    /state
              Runners, and counts of what was issued and asked for.
+      GET    /issued
+             The SHA-256 of each registration token and JIT config.
       POST   /reset
              All as at the start; the identity provider's keys stay.
 

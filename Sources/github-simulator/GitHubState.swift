@@ -4,8 +4,8 @@ import Foundation
 struct GitHubState: Sendable {
   /// What GitHub has handed out since the start.
   struct Issued: Sendable {
-    var registrationTokens = 0
-    var jitConfigs = 0
+    var registrationTokens: [String] = []
+    var jitConfigs: [String] = []
     var installationTokens = 0
   }
 
@@ -27,10 +27,10 @@ struct GitHubState: Sendable {
   /// How many answers said that what was asked for had not changed.
   var notModified = 0
 
-  init(now: Date) {
+  init(rateLimit: Int, now: Date) {
     rateLimits = [
-      .installation: RateLimit(limit: 5000, now: now),
-      .app: RateLimit(limit: 5000, now: now),
+      .installation: RateLimit(limit: rateLimit, now: now),
+      .app: RateLimit(limit: rateLimit, now: now),
       .anonymous: RateLimit(limit: 60, now: now),
     ]
   }
@@ -50,7 +50,7 @@ struct GitHubState: Sendable {
     let token = Random.registrationToken()
     let expiry = now + Self.tokenLifetime
     registrationTokens[token] = expiry
-    issued.registrationTokens += 1
+    issued.registrationTokens.append(token)
     return (token, expiry)
   }
 

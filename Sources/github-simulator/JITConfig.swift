@@ -58,13 +58,14 @@ extension GitHubState {
       throw Refusal(409, "Already exists - A runner with the name *** already exists.")
     }
     let id = runners.nextID()
+    let config = JITConfig.encoded(request, runnerID: id, settings: settings)
     let runner = Runner(
       id: id, name: request.name, os: "unknown",
       labels: Runner.Label.unique(request.labels.map { $0.lowercased() }, type: .readOnly),
       groupID: request.groupID, isEphemeral: true,
-      origin: .jitConfig(JITConfig.encoded(request, runnerID: id, settings: settings)))
+      origin: .jitConfig(config))
     runners.store(runner)
-    issued.jitConfigs += 1
+    issued.jitConfigs.append(config)
     return runner
   }
 }

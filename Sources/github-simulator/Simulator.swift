@@ -11,6 +11,8 @@ final class Simulator: RequestHandler {
     var organization = "demo-org"
     var appID = 12_345
     var installationID = 67_890
+    /// Requests of an installation, and of the App itself, in an hour.
+    var rateLimit = 5000
   }
 
   let settings: Settings
@@ -26,7 +28,7 @@ final class Simulator: RequestHandler {
     self.settings = settings
     appAuthentication = AppAuthentication(appID: settings.appID, key: appKey)
     self.now = now
-    state = Locked(GitHubState(now: now()))
+    state = Locked(GitHubState(rateLimit: settings.rateLimit, now: now()))
     self.signingKeys = Locked(signingKeys)
   }
 

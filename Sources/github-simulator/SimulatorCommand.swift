@@ -30,7 +30,17 @@ struct SimulatorCommand: ParsableCommand {
   @Option(help: "The installation's id.")
   var installationID = 67_890
 
+  @Option(help: "How many requests GitHub takes in an hour.")
+  var rateLimit = 5000
+
+  @Option(help: "How many requests are served at a time, those that a fault delays among them.")
+  var threads = 16
+
   mutating func validate() throws {
+    guard rateLimit > 0 else { throw ValidationError("--rate-limit is a number from 1.") }
+    guard (1...1024).contains(threads) else {
+      throw ValidationError("--threads is a number from 1 to 1024.")
+    }
     while baseURL.hasSuffix("/") { baseURL.removeLast() }
     guard let url = URL(string: baseURL), ["http", "https"].contains(url.scheme),
       url.host()?.isEmpty == false, url.path().isEmpty
@@ -44,7 +54,7 @@ struct SimulatorCommand: ParsableCommand {
     let simulator = Simulator(
       settings: settings, appKey: try readAppKey(), signingKeys: try SigningKeys())
     var options = WorkerPool.Options()
-    options.threads = 16
+    options.threads = threads
     let pool = try WorkerPool(
       listener: .bound(to: listen), options: options, handler: simulator)
     FileHandle.standardError.write(Data("github-simulator listens on \(listen)\n".utf8))
@@ -64,6 +74,7 @@ struct SimulatorCommand: ParsableCommand {
 
   private var settings: Simulator.Settings {
     Simulator.Settings(
-      baseURL: baseURL, organization: organization, appID: appID, installationID: installationID)
+      baseURL: baseURL, organization: organization, appID: appID, installationID: installationID,
+      rateLimit: rateLimit)
   }
 }
