@@ -1,37 +1,29 @@
 import Foundation
 
 /// Tells threads that sleep between two pieces of work to stop.
-public final class StopSignal: @unchecked Sendable {
-  private let condition = NSCondition()
-  private var isRaised = false
+public final class StopSignal: Sendable {
+  /// Seconds between two looks. Foundation's conditions wait by the wall clock: where that is set back by an hour, a wait of a
+  /// second takes an hour.
+  private static let interval = 0.1
+
+  private let isRaised = Locked(false)
 
   public init() {}
 
   /// Whether it is time to stop.
-  public var isSet: Bool {
-    condition.lock()
-    defer { condition.unlock() }
-    return isRaised
-  }
+  public var isSet: Bool { isRaised.withLock(\.self) }
 
   public func set() {
-    condition.lock()
-    defer { condition.unlock() }
-    isRaised = true
-    condition.broadcast()
+    isRaised.withLock { $0 = true }
   }
 
   /// Sleeps until `deadline` or until it is time to stop. Returns whether it is.
   public func wait(until deadline: ContinuousClock.Instant) -> Bool {
-    condition.lock()
-    defer { condition.unlock() }
-    while !isRaised {
+    while !isSet {
       let rest = deadline - .now
-      guard rest > .zero else { break }
-      // The condition goes by the wall clock, which may be set back: look at the other clock now and then.
-      let seconds = min(5, Double(rest.components.seconds) + 0.01)
-      _ = condition.wait(until: Date(timeIntervalSinceNow: seconds))
+      guard rest > .zero else { return false }
+      Thread.sleep(forTimeInterval: min(Self.interval, rest / .seconds(1)))
     }
-    return isRaised
+    return true
   }
 }

@@ -88,6 +88,8 @@ struct CurlTransfer {
     shim_curl_set_long(handle, CURLOPT_NOSIGNAL, 1)
     // libcurl repeats a request on no connection but one that it has used before.
     shim_curl_set_long(handle, CURLOPT_FRESH_CONNECT, request.isSentOnce ? 1 : 0)
+    // Of the open connections that a handle keeps, dead ones among them. Fewer than the worker pool leaves a thread descriptors for.
+    shim_curl_set_long(handle, CURLOPT_MAXCONNECTS, 3)
     // Name resolution has no timeout of its own; without this libcurl waits for it after the request's time is up.
     shim_curl_set_long(handle, CURLOPT_QUICK_EXIT, 1)
     // No proxy from the environment: it would see keys and tokens by the accident of a variable.

@@ -54,7 +54,7 @@ extension Maintenance {
         try catchUpMirror()
         return nil
       },
-      Task(name: "checkpoint", interval: 5) {
+      Task(name: "checkpoint", interval: 1) {
         try database.checkpointIfDue()
         return nil
       },

@@ -14,7 +14,7 @@ final class Checkpoint: Sendable {
   static let maintainerThreshold = 1 << 20
 
   /// After an attempt that a reader stood in the way of.
-  private static let retryInterval: Duration = .seconds(5)
+  private static let retryInterval: Duration = .seconds(1)
 
   private let logPath: String
   private let lastFailure = Locked<ContinuousClock.Instant?>(nil)
