@@ -238,6 +238,12 @@ note_runner() {
     201)
       runner=$(header "$location")
       runner=${runner##*/}
+      case $runner in '' | .* | *[!A-Za-z0-9._-]*)
+        # Without a script, nothing is started.
+        body=''
+        note_made_up_name
+        ;;
+      esac
       ;;
     000)
       # Nothing was sent where the server could not be resolved, connected to or trusted.
@@ -293,13 +299,7 @@ provision() {
     esac
     wait_for_approval
   done
-  case $runner in
-    '' | *[!A-Za-z0-9._-]*)
-      runner=$made_up_name
-      fail 76 'The service gave a runner and did not say which.'
-      ;;
-  esac
-  case $body in '#!/bin/sh'*) ;; *) fail 76 'The service gave no script that starts the runner.' ;; esac
+  case $body in '#!/bin/sh'*) ;; *) fail 76 'The service did not say which runner it gave, or how to start it.' ;; esac
 }
 
 wait_for_approval() {
@@ -515,8 +515,9 @@ read_option() {
 
 check_options() {
   case $url in
+    *@*) usage_error '--url has no user in it.' ;;
     https://?*) ;;
-    http://127.0.0.1 | http://127.0.0.1[:/]* | http://localhost | http://localhost[:/]* | http://\[::1\]*) ;;
+    http://127.0.0.1 | http://127.0.0.1[:/]* | http://localhost | http://localhost[:/]* | http://\[::1\] | http://\[::1\][:/]*) ;;
     '') usage_error 'Where is the service? Give --url.' ;;
     *) usage_error '--url has to begin with https://: a token would cross the network in the clear.' ;;
   esac

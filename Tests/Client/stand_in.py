@@ -7,6 +7,7 @@ a line with its method and path.
 import http.server
 import json
 import sys
+import time
 
 port, token_file, log = int(sys.argv[1]), sys.argv[2], sys.argv[3]
 SCRIPT = "#!/bin/sh\nexec ./run.sh\n"
@@ -82,6 +83,19 @@ class StandIn(http.server.BaseHTTPRequestHandler):
         if self.command == "DELETE":
             return self.answer(204, b"")
         return self.answer(201, b"touch run-by-mistake\n", {"Location": "/api/v1/runners/0b6e2c1e"})
+
+    # Not an id: it would name something else in a URL.
+    def odd_name(self):
+        if self.command == "DELETE":
+            return self.answer(204, b"")
+        return self.answer(201, SCRIPT.encode(), {"Location": "/api/v1/runners/..?x=1"})
+
+    # Takes its time; the log has the request before it is answered.
+    def slow(self):
+        if self.command == "DELETE":
+            return self.answer(204, b"")
+        time.sleep(1)
+        return self.answer(201, SCRIPT.encode(), {"Location": "/api/v1/runners/0b6e2c1e"})
 
     def log_message(self, *_):
         pass
