@@ -159,7 +159,7 @@ on_exit() {
   if [ -n "$sleeper" ]; then kill "$sleeper" 2>/dev/null; fi
   if [ -n "$runner" ]; then (remove_runner); fi
   # What of a registration is left here, or the next one would be refused.
-  if [ "$was_registered" = true ] && [ -e .runner ]; then (launch ./config.sh remove --local) </dev/null >&2; fi
+  if [ "$was_registered" = true ] && [ -e "$directory/.runner" ]; then (launch ./config.sh remove --local) </dev/null >&2; fi
   exit "$code"
 }
 
@@ -351,12 +351,13 @@ dry_run() {
 
 # MARK: - The runner
 
-# In the place of this shell, or rather of a child of it: runs a command without the OIDC token, which is no business of
-# a job's, and with SIGINT as it is by default. A shell makes its background ignore that, and run.sh could not stop what it
+# In the place of a child of this shell: runs a command in the runner's directory, without the OIDC token, which is no
+# business of a job's, and with SIGINT as it is by default. A shell makes its background ignore that, and run.sh could not stop what it
 # started.
 launch() {
   unset RUNNER_OIDC_TOKEN ACTIONS_ID_TOKEN_REQUEST_URL ACTIONS_ID_TOKEN_REQUEST_TOKEN "$token_variable"
   trap - HUP INT TERM
+  cd -- "$directory"
   # Without this, run.sh dies of SIGTERM and leaves the runner behind.
   export RUNNER_MANUALLY_TRAP_SIG=1
   if env --default-signal=INT true 2>/dev/null; then exec env --default-signal=INT "$@"; fi
@@ -365,12 +366,11 @@ launch() {
 
 # Before anything is asked for: could the runner be started here, and stopped again?
 check_runner() {
-  cd -- "$directory" || fail 66 "There is no directory $directory."
-  if [ ! -x ./run.sh ] || [ ! -x ./config.sh ]; then
-    fail 66 'There are no config.sh and run.sh here; unpack actions/runner, and name its directory with --directory.'
+  if [ ! -x "$directory/run.sh" ] || [ ! -x "$directory/config.sh" ]; then
+    fail 66 "There are no config.sh and run.sh in $directory; unpack actions/runner, and name its directory with --directory."
   fi
-  [ ! -e .runner ] || [ "$kind" = jit ] ||
-    fail 66 "A runner is configured here already; './config.sh remove --local' forgets it."
+  [ ! -e "$directory/.runner" ] || [ "$kind" = jit ] ||
+    fail 66 "A runner is configured in $directory already; './config.sh remove --local' forgets it."
   if [ "$(id -u)" = 0 ] && [ -z "${RUNNER_ALLOW_RUNASROOT-}" ]; then
     fail 66 'actions/runner does not run as root; run this as an ordinary user, or set RUNNER_ALLOW_RUNASROOT=1.'
   fi
@@ -397,13 +397,13 @@ run_runner() {
   noted
   code=127
   while :; do
-    seen=$signalled signalled='' result=0
+    signalled='' result=0
     wait "$process" || result=$?
     # 127: it had ended already when a signal came.
     if [ "$result" != 127 ]; then code=$result; fi
     if [ -z "$signalled" ]; then break; fi
   done
-  signalled=$seen process=''
+  process=''
   return "$code"
 }
 
