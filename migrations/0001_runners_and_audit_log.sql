@@ -54,8 +54,9 @@ CREATE TABLE audit_log (
   runner_id TEXT,
   runner_name TEXT,
   event_data TEXT CHECK (event_data IS NULL OR json_valid(event_data)),
-  prev_hash TEXT,
-  hash TEXT
+  -- Of the row before, and of this one: docs/OPERATIONS.md says how they are computed.
+  prev_hash TEXT NOT NULL,
+  hash TEXT NOT NULL
 ) STRICT;
 
 CREATE INDEX audit_log_runner ON audit_log (runner_id);

@@ -1,13 +1,4 @@
--- From here on each row of the audit log carries its hash and that of the row before (docs/OPERATIONS.md says how they are
--- computed). Rows that were there before get theirs with this step: so the trigger lets a row be given its hash, once,
--- and another (below) lets no row in without.
-DROP TRIGGER audit_log_keeps_rows_unchanged;
-
-CREATE TRIGGER audit_log_keeps_rows_unchanged BEFORE UPDATE ON audit_log
-WHEN OLD.hash IS NOT NULL
-BEGIN
-  SELECT RAISE(ABORT, 'audit_log is append-only');
-END;
+-- Each row of the audit log continues from the one before, and the table from what was archived.
 
 -- Rows that were archived and are gone from the table, a row here for each archive. The table continues from the last of
 -- them. While an archive's rows are being deleted, its anchor moves ahead of them.
@@ -41,13 +32,12 @@ END;
 -- The next row is one past every row that there ever was. Nothing comes between others or takes the place of one: INSERT OR
 -- REPLACE would delete without asking the trigger for that.
 CREATE TRIGGER audit_log_chains_rows BEFORE INSERT ON audit_log
-WHEN NEW.hash IS NULL OR NEW.prev_hash IS NULL
-  OR NEW.id IS NOT 1 + max(
+WHEN NEW.id IS NOT 1 + max(
     coalesce((SELECT max(id) FROM audit_log), 0),
     coalesce((SELECT max(last_id) FROM audit_anchors), 0),
     coalesce((SELECT max(CAST(seq AS INTEGER)) FROM sqlite_sequence WHERE name = 'audit_log'), 0))
 BEGIN
-  SELECT RAISE(ABORT, 'audit_log takes the next row only, with its hash and that of the row before');
+  SELECT RAISE(ABORT, 'audit_log takes the next row only');
 END;
 
 DROP TRIGGER audit_log_keeps_rows;
@@ -68,8 +58,6 @@ CREATE TABLE audit_mirror (
   end_sha256 TEXT,
   CHECK ((size IS NULL) = (end_sha256 IS NULL))
 ) STRICT;
-
-INSERT INTO audit_mirror (id, last_id) SELECT 1, coalesce(max(id), 0) FROM audit_log;
 
 -- Admins list the log newest first, and by each of these.
 DROP INDEX audit_log_runner;

@@ -17,7 +17,14 @@ public struct AccessReview: Sendable, Equatable {
     }
   }
 
-  /// How often one identity was refused, and by which error code.
+  /// The error codes that blame GitHub, the identity provider or this service: HTTP statuses from 500 on. Whoever got one was
+  /// not refused.
+  public static let faultCodes: Set<String> = [
+    "AUDIT_UNAVAILABLE", "DATABASE_UNAVAILABLE", "GITHUB_ERROR", "GITHUB_RATE_LIMITED",
+    "GITHUB_UNAVAILABLE", "IDENTITY_PROVIDER_UNAVAILABLE", "INTERNAL_ERROR", "POLICY_CHANGED",
+  ]
+
+  /// How often one identity got one error code.
   public struct Refused: Sendable, Equatable {
     public let errorCode: String
     public let identity: String
@@ -81,6 +88,8 @@ public struct AccessReview: Sendable, Equatable {
   public let provisioned: [Provisioned]
   /// Most frequent first.
   public let refused: [Refused]
+  /// Requests that failed without the caller's doing (`faultCodes`), most frequent first.
+  public let faults: [Refused]
   /// In the order in which they were made.
   public let policyChanges: [PolicyChange]
   /// Oldest first.
@@ -88,7 +97,8 @@ public struct AccessReview: Sendable, Equatable {
 
   public init(
     organization: String, since: Timestamp, until: Timestamp, incompleteBefore: Timestamp?,
-    provisioned: [Provisioned], refused: [Refused], policyChanges: [PolicyChange],
+    provisioned: [Provisioned], refused: [Refused], faults: [Refused],
+    policyChanges: [PolicyChange],
     liveRunners: [LiveRunner]
   ) {
     self.organization = organization
@@ -97,6 +107,7 @@ public struct AccessReview: Sendable, Equatable {
     self.incompleteBefore = incompleteBefore
     self.provisioned = provisioned
     self.refused = refused
+    self.faults = faults
     self.policyChanges = policyChanges
     self.liveRunners = liveRunners
   }

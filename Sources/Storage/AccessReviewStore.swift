@@ -13,20 +13,11 @@ public struct AccessReviewStore {
     let period: StatementArguments = [since.description, until.description]
     return AccessReview(
       organization: organization, since: since, until: until,
-      incompleteBefore: try incompleteBefore(since), provisioned: try provisioned(period),
-      refused: try refused(period),
+      incompleteBefore: try AuditLogStore(database: database, now: until).incompleteBefore(since),
+      provisioned: try provisioned(period),
+      refused: try failures(period, areFaults: false),
+      faults: try failures(period, areFaults: true),
       policyChanges: try policyChanges(period), liveRunners: try liveRunners(organization))
-  }
-
-  /// The time of the first record that has not been archived, if others of the period have.
-  private func incompleteBefore(_ since: Timestamp) throws -> Timestamp? {
-    let first = try String.fetchOne(
-      database,
-      sql: """
-        SELECT timestamp FROM audit_log
-        WHERE EXISTS (SELECT 1 FROM audit_anchors) ORDER BY id LIMIT 1
-        """)
-    return try first.map(time).flatMap { since < $0 ? $0 : nil }
   }
 
   private func provisioned(_ period: StatementArguments) throws -> [AccessReview.Provisioned] {
@@ -56,7 +47,9 @@ public struct AccessReviewStore {
     }
   }
 
-  private func refused(_ period: StatementArguments) throws -> [AccessReview.Refused] {
+  private func failures(
+    _ period: StatementArguments, areFaults: Bool
+  ) throws -> [AccessReview.Refused] {
     try Row.fetchAll(
       database,
       sql: """
@@ -69,7 +62,7 @@ public struct AccessReviewStore {
         """, arguments: period
     ).map {
       AccessReview.Refused(errorCode: $0["code"], identity: $0["identity"], count: $0["count"])
-    }
+    }.filter { AccessReview.faultCodes.contains($0.errorCode) == areFaults }
   }
 
   private func policyChanges(_ period: StatementArguments) throws -> [AccessReview.PolicyChange] {

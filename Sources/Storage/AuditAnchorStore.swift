@@ -33,13 +33,18 @@ extension AuditLogStore {
   private func anchors(
     _ condition: String, _ arguments: StatementArguments
   ) throws -> [AuditAnchor] {
+    let texts = ["archive_sha256", "prev_hash", "hash"].map { StoredText.selection($0) }
     let statement = try database.cachedStatement(
       sql: """
-        SELECT archive_sha256, first_id, prev_hash, last_id, hash FROM audit_anchors \(condition)
+        SELECT first_id, last_id, \(texts.joined(separator: ", ")) FROM audit_anchors \(condition)
         """)
     return try Row.fetchAll(statement, arguments: arguments).map { row in
-      AuditAnchor(
-        archiveSHA256: row[0], firstID: row[1], previousHash: row[2], lastID: row[3], hash: row[4])
+      guard let sha256 = try? StoredText.value(row, 2),
+        let previousHash = try? StoredText.value(row, 3), let hash = try? StoredText.value(row, 4)
+      else { throw AuditFault.archivesDisjoined(row[0]) }
+      return AuditAnchor(
+        archiveSHA256: sha256, firstID: row[0], previousHash: previousHash, lastID: row[1],
+        hash: hash)
     }
   }
 

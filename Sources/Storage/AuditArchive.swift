@@ -45,14 +45,13 @@ public struct AuditArchive: Sendable {
     self.steps = steps
   }
 
-  /// Removes the rows, once the file is safe on disk. If it is interrupted, the rest of them stay, and the log is whole
-  /// all the same.
+  /// Removes the rows, once the file is safe on disk and the audit log's file has them (`Database.catchUp`): what that lacks
+  /// could not be taken from the table any more. If it is interrupted, the rest of them stay, and the log is whole all the
+  /// same.
   public func removeRows(
     from database: Database, auditedIn file: AuditFile, by actor: AuditEvent.Actor,
     onProgress: (_ rows: Int) throws -> Void = { _ in }
   ) throws {
-    // What the file lacks could not be taken from the table any more.
-    try database.catchUp(file)
     for (index, head) in steps.enumerated() {
       try database.write(auditedIn: file) { transaction, record in
         if index == 0 {
@@ -72,7 +71,7 @@ extension AuditArchive {
   ///
   /// - Parameter head: a hash noted earlier: a row of the archive must have it.
   public static func verify(
-    path: String, against database: Database, head: String? = nil,
+    path: String, against database: any ReadableDatabase, head: String? = nil,
     onProgress: (_ rows: Int) -> Void = { _ in }
   ) throws -> VerifiedAuditLog {
     let reader = try FileReader(path: path)

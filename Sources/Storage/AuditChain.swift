@@ -1,5 +1,3 @@
-import Foundation
-import GRDB
 import JOSE
 
 /// How the rows of the audit log are joined: each has a hash over all that it says and the hash of the row before.
@@ -44,33 +42,5 @@ public struct AuditHead: Sendable, Equatable {
   public init(id: Int64, hash: String) {
     self.id = id
     self.hash = hash
-  }
-}
-
-// MARK: - Rows from before
-
-extension AuditChain {
-  /// The migration from which on rows have hashes.
-  static let firstMigration = 5
-
-  /// Gives the rows that were written before the chain their hashes, as if they had been written with them.
-  static func includeEarlierRows(of database: GRDB.Database) throws {
-    let update = try database.makeStatement(
-      sql: "UPDATE audit_log SET prev_hash = ?, hash = ? WHERE id = ?")
-    var last = AuditHead(id: 0, hash: beginning)
-    while true {
-      let page = try Row.fetchAll(
-        database,
-        sql: "SELECT \(AuditRecord.selection) FROM audit_log WHERE id > ? ORDER BY id LIMIT 1000",
-        arguments: [last.id])
-      if page.isEmpty { return }
-      for row in page {
-        let id: Int64 = row[0]
-        let hash = try hash(
-          id: id, values: AuditRecord.values(row, from: 3, id), previousHash: last.hash)
-        try update.execute(arguments: [last.hash, hash, id])
-        last = AuditHead(id: id, hash: hash)
-      }
-    }
   }
 }

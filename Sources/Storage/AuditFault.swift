@@ -21,8 +21,8 @@ public enum AuditFault: Error, Sendable, Equatable {
   case archivesDisjoined(Int64)
   /// The row stands where none can: before the first one, or among those that were archived.
   case misplaced(Int64)
-  /// No row has the hash that was noted earlier.
-  case headMissing(String)
+  /// No row has the hash that was noted earlier; rows up to `archivedThrough` are not in the table to have it.
+  case headMissing(String, archivedThrough: Int64? = nil)
   /// The line of the file with this id, or without one that can be read, is not the row of the table.
   case mirrorDiffers(id: Int64?, line: Int, path: String)
   /// The file of an archive is not the one that was written.
@@ -50,8 +50,10 @@ extension AuditFault: CustomStringConvertible {
       "what is said to be archived from row \(id) on does not continue from what was archived before"
     case .misplaced(let id):
       "row \(id) was put before the first row of the log, where nothing is written"
-    case .headMissing(let hash):
-      "no row has the hash \(hash): rows up to it were changed, cut off or archived"
+    case .headMissing(let hash, nil):
+      "no row has the hash \(hash): rows up to it were changed or cut off"
+    case .headMissing(let hash, let id?):
+      "no row has the hash \(hash): unless an archive of the rows up to \(id) has it (verify each with --archive and --head), rows up to it were changed or cut off"
     case .mirrorDiffers(let id?, let line, let path):
       "\(path), line \(line): it is not what row \(id) of the table says, or there is no such row"
     case .mirrorDiffers(nil, let line, let path): "\(path), line \(line): not an audit record"

@@ -25,14 +25,13 @@ struct AuditMirror {
   let database: Database
   let file: AuditFile
 
-  /// Returns how many records it has appended.
-  func catchUp() throws -> Int {
+  func catchUp() throws -> CaughtUpMirror {
     // Two that look before either writes would both write the same.
     let lock = try FileLock(path: database.path + ".mirror.lock")
     return try lock.exclusive(until: .now + FileLock.patience) { try catchUpAlone() }
   }
 
-  private func catchUpAlone() throws -> Int {
+  private func catchUpAlone() throws -> CaughtUpMirror {
     // Once the write lock is had, whoever committed a record up to here has also had their turn with the file.
     let found = try database.write { transaction in
       let mark = try Self.mark(transaction)
@@ -41,10 +40,10 @@ struct AuditMirror {
       let reader = try file.openForReading()
       let size = Int64(reader.status.st_size)
       let place = try reader.digest(before: size).map { Place(size: size, digest: $0) }
-      return (mark, Mark(lastID: head.id, place: place), try [reader] + rotated(besides: reader))
+      return (mark, Mark(lastID: head.id, place: place), try [reader] + rotatedFiles())
     }
-    guard let (old, new, readers) = found else { return 0 }
-    let missing = try missing(from: readers, after: old, through: new.lastID)
+    guard let (old, new, readers) = found else { return CaughtUpMirror(records: 0) }
+    let (missing, undecided) = try missing(from: readers, after: old, through: new.lastID)
     var count = 0
     for start in stride(from: 0, to: missing.count, by: Self.step) {
       count += try append(missing[start..<min(start + Self.step, missing.count)])
@@ -53,7 +52,7 @@ struct AuditMirror {
     try file.synchronize()
     for reader in readers { try reader.synchronize() }
     try database.write { try Self.note(new, in: $0) }
-    return count
+    return CaughtUpMirror(records: count, undecided: undecided)
   }
 
   private func append(_ ids: ArraySlice<Int64>) throws -> Int {
@@ -65,45 +64,66 @@ struct AuditMirror {
     }.count
   }
 
-  /// The ids in `(mark, last]` that no line has.
+  /// The ids in `(mark, last]` that no line has, and those of which a line may be in a file that is not there to be read.
   private func missing(
     from readers: [FileReader], after mark: Mark, through last: Int64
-  ) throws -> [Int64] {
+  ) throws -> (ids: [Int64], undecided: ClosedRange<Int64>?) {
+    let (readers, isPlaceFound) = try fromPlace(mark.place, readers)
     var isThere = [Bool](repeating: false, count: Int(last - mark.lastID))
-    for reader in try fromPlace(mark.place, readers) {
+    for reader in readers {
       while let line = try reader.nextLine() {
         guard let id = AuditFileLine(line)?.id, id > mark.lastID, id <= last else { continue }
         isThere[Int(id - mark.lastID - 1)] = true
       }
     }
-    return isThere.indices.filter { !isThere[$0] }.map { mark.lastID + 1 + Int64($0) }
+    // The file that has the place went on until it was rotated away: up to the first line that is in another.
+    let decided = isPlaceFound ? 0 : isThere.firstIndex(of: true) ?? isThere.count
+    let ids = isThere.indices[decided...].filter { !isThere[$0] }.map {
+      mark.lastID + 1 + Int64($0)
+    }
+    return (ids, decided == 0 ? nil : mark.lastID + 1...mark.lastID + Int64(decided))
   }
 
-  /// The files that can have lines from after the place, each set to where those begin: all of them if it is not found.
-  private func fromPlace(_ place: Place?, _ readers: [FileReader]) throws -> [FileReader] {
-    guard let place else { return readers }
-    var oldest: Int?
+  /// The files that can have lines from after the place, each set to where those begin.
+  ///
+  /// If the place is in the file itself, everything after it is there too. If not, the file was rotated away: then
+  /// the others are read, from the place those that have it. No file is left out by its times: clocks are set back, and
+  /// whoever copies a file gives the copy any time.
+  private func fromPlace(
+    _ place: Place?, _ readers: [FileReader]
+  ) throws -> (readers: [FileReader], isFound: Bool) {
+    guard let place else { return (readers, true) }
+    var isFound = false
     for reader in readers where try reader.digest(before: place.size) == place.digest {
       reader.seek(to: place.size)
-      oldest = max(oldest ?? 0, reader.status.st_mtim.tv_sec)
+      if reader === readers.first { return ([reader], true) }
+      isFound = true
     }
-    guard let oldest else { return readers }
-    // With a second's grace to clocks that count coarsely.
-    return readers.filter { $0.status.st_mtim.tv_sec >= oldest - 1 }
+    return (readers, isFound)
   }
 
-  /// The files beside it to which it was rotated and that are not compressed: `audit.jsonl.1`, `audit.jsonl-20260131`.
-  private func rotated(besides reader: FileReader) throws -> [FileReader] {
+  /// The files to which it was rotated and that are not compressed.
+  private func rotatedFiles() throws -> [FileReader] {
     let url = URL(fileURLWithPath: file.path)
-    let name = url.lastPathComponent
     let folder = url.deletingLastPathComponent()
     let names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
-    return names.filter { candidate in
-      candidate.hasPrefix(name + ".") || candidate.hasPrefix(name + "-")
-    }.filter { candidate in
-      ![".gz", ".bz2", ".xz", ".zst"].contains { candidate.hasSuffix($0) }
-    }.compactMap { try? FileReader(path: folder.appendingPathComponent($0).path) }
+    return names.filter { Self.isRotated($0, from: url.lastPathComponent) }
+      .compactMap { try? FileReader(path: folder.appendingPathComponent($0).path) }
   }
+
+  /// As logrotate names them: `audit.jsonl.1`, with `dateext` `audit.jsonl-20260131`, with `extension .jsonl`
+  /// `audit.1.jsonl` and `audit-20260131.jsonl`.
+  static func isRotated(_ candidate: String, from name: String) -> Bool {
+    let ending = name.lastIndex(of: ".").map { name[$0...] } ?? ""
+    let base = name.dropLast(ending.count)
+    func begins(_ start: some StringProtocol) -> Bool {
+      candidate.hasPrefix(start + ".") || candidate.hasPrefix(start + "-")
+    }
+    return candidate != name && !compressedEndings.contains { candidate.hasSuffix($0) }
+      && (begins(name) || (!ending.isEmpty && begins(base) && candidate.hasSuffix(ending)))
+  }
+
+  private static let compressedEndings = [".gz", ".bz2", ".xz", ".zst", ".Z", ".lz4", ".lzma"]
 
   // MARK: - What is remembered
 
@@ -130,8 +150,7 @@ struct AuditMirror {
 /// What of a line of the audit log's file tells which record it is.
 struct AuditFileLine: Decodable {
   let id: Int64
-  /// Lines from before the chain have none.
-  let hash: String?
+  let hash: String
 
   /// nil for half a line, or another's.
   init?(_ line: ArraySlice<UInt8>) {
@@ -140,12 +159,31 @@ struct AuditFileLine: Decodable {
   }
 }
 
+/// What it took to bring the audit log's file up to date.
+public struct CaughtUpMirror: Sendable, Equatable {
+  /// How many were appended.
+  public let records: Int
+  /// These may have their lines in a file that cannot be found: it was compressed, moved or removed as soon as it was
+  /// rotated. They were not appended, so that no line is there twice.
+  public var undecided: ClosedRange<Int64>?
+}
+
+extension CaughtUpMirror {
+  /// For admins; nil where there is nothing to say.
+  public var warning: String? {
+    undecided.map { ids in
+      "the file to which the audit log's file was rotated cannot be found: whether records \(ids.lowerBound) to "
+        + "\(ids.upperBound) have their lines is not known; logrotate needs delaycompress and no olddir"
+    }
+  }
+}
+
 extension Database {
-  /// Appends to the audit log's file, or the new one where it was rotated, the records that it lacks. Returns how many.
+  /// Appends to the audit log's file, or the new one where it was rotated, the records that it lacks.
   /// Writers are kept out for a few lines at a time. Throws `auditFileUnavailable` where the file cannot be written,
   /// `UnreadableFile` where it cannot be read; another call then goes on.
   @discardableResult
-  public func catchUp(_ file: AuditFile) throws -> Int {
+  public func catchUp(_ file: AuditFile) throws -> CaughtUpMirror {
     try AuditMirror(database: self, file: file).catchUp()
   }
 }

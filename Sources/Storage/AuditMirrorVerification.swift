@@ -1,5 +1,3 @@
-import Foundation
-
 /// What was found in a file of the audit log that is as the table.
 public struct VerifiedMirror: Sendable, Equatable {
   /// How many lines were compared: those whose rows are archived were not.
@@ -27,9 +25,10 @@ public struct VerifiedMirror: Sendable, Equatable {
   }
 }
 
-extension Database {
-  private static let mirrorPageSize = 1000
+/// Lines that are compared with one snapshot of the table.
+private let mirrorPageSize = 1000
 
+extension ReadableDatabase {
   /// Compares each line of a file of the audit log with what its row's line is. Where the row is archived, there is
   /// nothing to compare with. Throws the first `AuditFault.mirrorDiffers`, and `UnreadableFile`.
   public func verifyMirror(
@@ -38,10 +37,9 @@ extension Database {
     let reader = try FileReader(path: path)
     var mirror = VerifiedMirror()
     var number = 0
-    var isChained = false
     while true {
       var page: [(number: Int, line: [UInt8], read: AuditFileLine)] = []
-      while page.count < Self.mirrorPageSize, let line = try reader.nextLine() {
+      while page.count < mirrorPageSize, let line = try reader.nextLine() {
         number += 1
         guard let read = AuditFileLine(line) else {
           throw AuditFault.mirrorDiffers(id: nil, line: number, path: path)
@@ -53,13 +51,12 @@ extension Database {
         let archived = try transaction.auditLog.anchor()?.lastID ?? 0
         for (number, line, read) in page {
           let differs = AuditFault.mirrorDiffers(id: read.id, line: number, path: path)
-          // Nobody writes lines of before the chain any more once there is one.
-          guard (1..<Int64.max).contains(read.id), read.hash != nil || !isChained else {
-            throw differs
-          }
-          isChained = read.hash != nil
+          guard (1..<Int64.max).contains(read.id) else { throw differs }
           if read.id > archived {
-            guard try transaction.auditLog.record(id: read.id)?.isLine(line, isChained) == true
+            // As bytes: two texts are equal where one only spells its accents in another way.
+            guard
+              try transaction.auditLog.record(id: read.id)?.line().utf8.dropLast()
+                .elementsEqual(line) == true
             else { throw differs }
           }
           mirror.add(read.id, wasCompared: read.id > archived)
@@ -67,20 +64,5 @@ extension Database {
       }
       onProgress(number)
     }
-  }
-}
-
-extension AuditRecord {
-  /// Whether this is the record's line, or, `isChained` being false, one that was written before there were hashes.
-  fileprivate func isLine(_ line: [UInt8], _ isChained: Bool) throws -> Bool {
-    // As bytes: two texts are equal where one only spells its accents in another way.
-    if isChained { return try self.line().utf8.dropLast().elementsEqual(line) }
-    let members = try? JSONSerialization.jsonObject(with: Data(line)) as? [String: Any]
-    var own = try JSONSerialization.jsonObject(with: Data(json().utf8)) as? [String: Any]
-    own?["hash"] = nil
-    own?["prev_hash"] = nil
-    own = own?.filter { !($0.value is NSNull) }
-    guard let members, let own else { return false }
-    return NSDictionary(dictionary: members) == NSDictionary(dictionary: own)
   }
 }

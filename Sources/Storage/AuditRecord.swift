@@ -39,7 +39,9 @@ public struct AuditRecord: Sendable, Equatable {
   /// Whether `hash` covers what the record says.
   var matchesItsHash: Bool {
     get throws {
-      try AuditChain.hash(id: id, values: values, previousHash: previousHash) == hash
+      // As bytes: two texts are equal where one only spells its characters in another way.
+      try AuditChain.hash(id: id, values: values, previousHash: previousHash).utf8
+        .elementsEqual(hash.utf8)
     }
   }
 }
@@ -63,29 +65,22 @@ extension AuditRecord {
 }
 
 extension AuditRecord {
-  /// For `init(row:)`, in its order. As bytes: a text would end for the reader at a NUL that somebody has put into it.
+  /// For `init(row:)`, in its order.
   static let selection =
-    "id, prev_hash, hash, "
-    + Column.allCases.map { "CAST(\($0.rawValue) AS BLOB)" }.joined(separator: ", ")
+    (["id", StoredText.selection("prev_hash"), StoredText.selection("hash")]
+    + Column.allCases.map { column in
+      column == .success
+        ? StoredText.selection(column.rawValue, types: "'integer'")
+        : StoredText.selection(column.rawValue)
+    }).joined(separator: ", ")
 
   /// Throws `AuditFault.unreadable` for a row that this program cannot have written.
   init(row: Row) throws {
     let id: Int64 = row[0]
-    guard let previousHash = row[1] as String?, let hash = row[2] as String? else {
-      throw AuditFault.unreadable(id)
-    }
-    self.init(
-      id: id, values: try Self.values(row, from: 3, id), previousHash: previousHash, hash: hash)
-  }
-
-  /// The values of a row whose columns begin at `start`.
-  static func values(_ row: Row, from start: Int, _ id: Int64) throws -> [String?] {
-    try Column.allCases.indices.map { index in
-      guard let bytes = row[start + index] as Data? else { return nil }
-      guard let text = String(validating: bytes, as: UTF8.self) else {
-        throw AuditFault.unreadable(id)
-      }
-      return text
-    }
+    guard let previousHash = try? StoredText.value(row, 1),
+      let hash = try? StoredText.value(row, 2),
+      let values = try? Column.allCases.indices.map({ try StoredText.value(row, 3 + $0) })
+    else { throw AuditFault.unreadable(id) }
+    self.init(id: id, values: values, previousHash: previousHash, hash: hash)
   }
 }

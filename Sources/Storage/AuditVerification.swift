@@ -20,7 +20,7 @@ struct AuditChainWalk {
   private(set) var rows = 0
   /// Where the walk has come to.
   private(set) var head: AuditHead
-  let start: AuditHead
+  private(set) var start: AuditHead
   private var expectedHash: String?
 
   /// `expectedHash` is a head that was noted earlier.
@@ -36,7 +36,7 @@ struct AuditChainWalk {
       throw AuditFault.removed(head.id + 1...max(head.id + 1, record.id - 1))
     }
     guard try record.matchesItsHash else { throw AuditFault.edited(record.id) }
-    guard record.previousHash == head.hash else {
+    guard record.previousHash.utf8.elementsEqual(head.hash.utf8) else {
       throw rows == 0 ? AuditFault.disjoined(record.id) : AuditFault.replaced(head.id)
     }
     head = AuditHead(id: record.id, hash: record.hash)
@@ -44,16 +44,29 @@ struct AuditChainWalk {
     if expectedHash == record.hash { expectedHash = nil }
   }
 
+  /// Goes on after the rows up to `archived`, which went to an archive while the walk was on its way. A head that was met
+  /// before stays met.
+  mutating func skip(to archived: AuditHead) {
+    start = archived
+    head = archived
+    rows = 0
+    if expectedHash == archived.hash { expectedHash = nil }
+  }
+
   /// Throws `headMissing` if the head that was noted earlier was not met.
   func end() throws -> VerifiedAuditLog {
-    if let expectedHash { throw AuditFault.headMissing(expectedHash) }
+    if let expectedHash {
+      throw AuditFault.headMissing(
+        expectedHash, archivedThrough: start.id == 0 ? nil : start.id)
+    }
     return VerifiedAuditLog(rows: rows, firstID: start.id + 1, head: head)
   }
 }
 
-extension Database {
-  private static let pageSize = 2000
+/// Rows that are verified with one snapshot.
+private let pageSize = 2000
 
+extension ReadableDatabase {
   /// Follows the whole chain of the table, in pages: each is a snapshot of its own, so that no checkpoint has to wait, and
   /// workers may write meanwhile. Throws the first `AuditFault`.
   ///
@@ -71,10 +84,10 @@ extension Database {
     while true {
       let isEnd = try read { transaction in
         let (page, fault) = try transaction.auditLog.readableRecords(
-          after: walk.head.id, limit: Self.pageSize)
+          after: walk.head.id, limit: pageSize)
         // What was archived while the walk went on is not missing.
         if let moved = try transaction.auditLog.anchor(), moved.lastID > walk.head.id {
-          walk = AuditChainWalk(from: moved.head, expecting: head)
+          walk.skip(to: moved.head)
           return false
         }
         for record in page {

@@ -4,7 +4,7 @@ import GRDB
 public import Runners
 
 /// The SQLite database, shared with other processes. Safe to use from any thread.
-public final class Database: Sendable {
+public final class Database: ReadableDatabase {
   let path: String
   private let pool: DatabasePool
   private let writeLock: FileLock

@@ -5,10 +5,12 @@ import Glibc
 /// Writers queue here before they begin a transaction: SQLite's own busy handler sleeps longer and longer and lets one of
 /// two busy processes starve.
 final class FileLock: Sendable {
+  private let path: String
   private let descriptor: Int32
 
   /// Makes the file if it is absent, for its owner only.
   init(path: String) throws(StorageError) {
+    self.path = path
     descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
     guard descriptor >= 0 else {
       throw .databaseUnavailable("\(path): \(String(cString: strerror(errno)))")
@@ -29,7 +31,9 @@ final class FileLock: Sendable {
   ) throws -> Result {
     while !tryLock() {
       guard ContinuousClock.now < deadline else {
-        throw StorageError.databaseUnavailable("another process holds the write lock")
+        throw StorageError.databaseUnavailable(
+          "another process holds the lock \(path); try again, or find it with `fuser \(path)` if it never lets go"
+        )
       }
       // Short against the time that a commit takes, so that no process is kept out by one that writes on and on.
       usleep(200)

@@ -46,9 +46,6 @@ enum SchemaVersion {
     for migration in missing {
       try queue.write { database in
         try database.execute(sql: migration.sql)
-        if migration.number == AuditChain.firstMigration {
-          try AuditChain.includeEarlierRows(of: database)
-        }
         try database.execute(
           sql: """
             INSERT INTO schema_migrations (number, name, checksum, applied_at)

@@ -46,11 +46,13 @@ struct AccessReviewPage {
       <li><b>\(review.provisioned.reduce(0) { $0 + $1.runners })</b> runners provisioned</li>
       <li><b>\(review.provisioned.count)</b> identities</li>
       <li><b>\(review.refused.reduce(0) { $0 + $1.count })</b> refusals</li>
+      <li><b>\(review.faults.reduce(0) { $0 + $1.count })</b> failures at GitHub or here</li>
       <li><b>\(review.policyChanges.count)</b> policy changes</li>
       <li><b>\(review.liveRunners.count)</b> runners still there</li>
       </ul>
       \(section("Who provisioned runners", chart(review.provisioned.map { ($0.identity, $0.runners) }), AccessReviewText.provisionedTitles, tables.provisioned))
       \(section("Who was refused, and why", chart(refusalsByCode), AccessReviewText.refusedTitles, tables.refused))
+      \(section("What failed at GitHub or here", "", AccessReviewText.refusedTitles, tables.faults))
       \(section("Label policies that changed", "", AccessReviewText.changeTitles, tables.changes))
       \(section("Runners that are still there", "", AccessReviewText.liveTitles, tables.live))
       </body>

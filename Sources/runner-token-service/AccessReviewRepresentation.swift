@@ -65,11 +65,13 @@ struct AccessReviewRepresentation: Encodable {
   let incompleteBefore: Timestamp?
   let provisioned: [Provisioned]
   let refused: [Refused]
+  /// Requests that failed without the caller's doing.
+  let faults: [Refused]
   let policyChanges: [PolicyChange]
   let liveRunners: [LiveRunner]
 
   enum CodingKeys: String, CodingKey {
-    case organization, since, until, provisioned, refused
+    case organization, since, until, provisioned, refused, faults
     case incompleteBefore = "incomplete_before"
     case policyChanges = "policy_changes"
     case liveRunners = "live_runners"
@@ -85,6 +87,9 @@ struct AccessReviewRepresentation: Encodable {
         userIdentity: $0.identity, runners: $0.runners, lastAt: $0.lastAt, labels: $0.labels)
     }
     refused = review.refused.map {
+      Refused(errorCode: $0.errorCode, userIdentity: $0.identity, count: $0.count)
+    }
+    faults = review.faults.map {
       Refused(errorCode: $0.errorCode, userIdentity: $0.identity, count: $0.count)
     }
     policyChanges = review.policyChanges.map {

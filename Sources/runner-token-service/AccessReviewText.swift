@@ -16,6 +16,7 @@ struct AccessReviewText {
     \(warning.map { $0 + "\n" } ?? "")
     \(section("Provisioned", Self.provisionedTitles, provisioned))
     \(section("Refused", Self.refusedTitles, refused))
+    \(section("Failed at GitHub or here", Self.refusedTitles, faults))
     \(section("Label policies changed", Self.changeTitles, changes))
     \(section("Still there", Self.liveTitles, live))
     """
@@ -41,6 +42,10 @@ struct AccessReviewText {
 
   var refused: [[String]] {
     review.refused.map { [$0.errorCode, $0.identity, String($0.count)] }
+  }
+
+  var faults: [[String]] {
+    review.faults.map { [$0.errorCode, $0.identity, String($0.count)] }
   }
 
   var changes: [[String]] {

@@ -60,9 +60,19 @@ struct ArchiveAuditLogCommand: ParsableCommand {
         print("\(rows) rows, \(first) to \(head.id), would be moved. Nothing was changed.")
         return
       }
+      // While nothing has happened yet: whatever is wrong with the audit log's file ends the run without an archive.
+      try state.bringAuditFileUpToDate()
       try file.finish()
       let removing = Progress("Removing")
-      try state.remove(archive) { removing.show($0, of: rows) }
+      do {
+        try state.remove(archive) { removing.show($0, of: rows) }
+      } catch {
+        removing.clear()
+        Diagnostic.print(
+          "\(output.visible) is whole: keep it. Rows that are in it may still be in the database, because removing them failed; run the command again with another --output."
+        )
+        throw error
+      }
       removing.clear()
       print("Moved \(rows) rows, \(first) to \(head.id), to \(output.visible).")
       print("SHA-256 of the file: \(archive.sha256)")

@@ -7,11 +7,20 @@ enum CSV {
   }
 
   private static func cell(_ text: String) -> String {
-    // A spreadsheet skips a blank or a control character before it looks for a formula.
-    let first = text.unicodeScalars.first { $0.value > 0x20 }
-    let isFormula = first.map { "=+-@".unicodeScalars.contains($0) } ?? false
-    let safe = (isFormula ? "'" : "") + text.visible
+    let safe = (mayBeFormula(text) ? "'" : "") + text.visible
     return "\"" + safe.replacing("\"", with: "\"\"") + "\""
+  }
+
+  /// A spreadsheet skips blanks and control characters before it looks for a formula, and some take the full-width signs
+  /// of East Asian input for the others. A tab or a line's end at the start is taken for the end of the cell before by some.
+  private static func mayBeFormula(_ text: String) -> Bool {
+    guard let start = text.unicodeScalars.first else { return false }
+    if "\t\r\n".unicodeScalars.contains(start) { return true }
+    let first = text.unicodeScalars.first { scalar in
+      ![.control, .format, .spaceSeparator, .lineSeparator, .paragraphSeparator]
+        .contains(scalar.properties.generalCategory)
+    }
+    return first.map { "=+-@\u{FF1D}\u{FF0B}\u{FF0D}\u{FF20}".unicodeScalars.contains($0) } ?? false
   }
 }
 

@@ -57,7 +57,10 @@ struct ExportAuditLogCommand: ParsableCommand {
     case .jsonl: break
     case .csv: try file.write(CSV.line(AuditRecord.columns))
     }
-    try forEach(in: state, before: id) { record in
+    let filter = AuditLogFilter(
+      kind: eventType, userIdentity: user, since: export.since, until: export.until)
+    let first = try state.database.forEachAuditRecord(matching: filter, before: id, limit: limit) {
+      record in
       switch export.format {
       case .json: try file.write((rows == 0 ? "\n" : ",\n") + record.json())
       case .jsonl: try file.write(record.json() + "\n")
@@ -67,25 +70,12 @@ struct ExportAuditLogCommand: ParsableCommand {
       progress.show(rows)
     }
     if export.format == .json { try file.write("\n]\n") }
-    return rows
-  }
-
-  private func forEach(
-    in state: ServiceState, before id: Int64, _ body: (AuditRecord) throws -> Void
-  ) throws {
-    var (last, left) = (id, limit ?? .max)
-    while left > 0 {
-      let filter = AuditLogFilter(
-        kind: eventType, userIdentity: user, since: export.since, until: export.until,
-        limit: min(left, 1000))
-      let page = try state.database.read {
-        try $0.auditLog.records(matching: filter, before: last)
-      }
-      guard let oldest = page.last else { return }
-      for record in page { try body(record) }
-      last = oldest.id
-      left -= page.count
+    if let first {
+      progress.clear()
+      Diagnostic.print(
+        "Records from before \(first) have been archived, and are not in this export.")
     }
+    return rows
   }
 
   private var event: AuditEvent {

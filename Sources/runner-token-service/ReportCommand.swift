@@ -46,6 +46,9 @@ struct ReportCommand: ParsableCommand {
 
   func validate() throws {
     if json, format ?? .json != .json { throw ValidationError("--json or --format, not both.") }
+    if since > Timestamp(Date()) {
+      throw ValidationError("--since is in the future: nothing has happened since \(since).")
+    }
     if let until, since >= until { throw ValidationError("--since has to be before --until.") }
   }
 
@@ -64,6 +67,10 @@ struct ReportCommand: ParsableCommand {
       case .html: try file.write(AccessReviewPage(review, at: now).html)
       }
       try file.finish()
+      if let path = destination.output {
+        Diagnostic.print(
+          "Wrote the report on \(review.since) to \(review.until) to \(path.visible).")
+      }
     }
   }
 }

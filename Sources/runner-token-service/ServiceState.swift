@@ -38,17 +38,28 @@ struct ServiceState {
     }
   }
 
+  /// Gives the audit log's file every record that it lacks, before rows are removed from the table.
+  func bringAuditFileUpToDate() throws {
+    if let warning = try database.catchUp(auditFile).warning {
+      Diagnostic.print("Warning: \(warning).")
+    }
+  }
+
   /// Removes the rows of an archive that was written.
   func remove(_ archive: AuditArchive, onProgress: (_ rows: Int) -> Void) throws {
-    try auditFile.checkWritable()
     try archive.removeRows(
       from: database, auditedIn: auditFile, by: Self.actor, onProgress: onProgress)
   }
 
   /// Runs a command's work. Prints why it failed and ends with status 1.
   static func run(_ settings: Settings, _ work: (ServiceState) throws -> Void) throws {
+    try reportingFailures { try work(try ServiceState(settings)) }
+  }
+
+  /// Runs work that needs no configuration. Prints why it failed and ends with status 1.
+  static func reportingFailures(_ work: () throws -> Void) throws {
     do {
-      try work(try ServiceState(settings))
+      try work()
     } catch let error as StorageError {
       Diagnostic.print("\(error)")
       throw ExitCode.failure
@@ -57,6 +68,9 @@ struct ServiceState {
       throw ExitCode.failure
     } catch let fault as AuditFault {
       Diagnostic.print("The audit log is not what was written: \(fault.description.visible).")
+      throw ExitCode.failure
+    } catch let fault as AuditExportFault {
+      Diagnostic.print("\(fault)")
       throw ExitCode.failure
     } catch let error as OutputFile.Failure {
       Diagnostic.print("\(error)")

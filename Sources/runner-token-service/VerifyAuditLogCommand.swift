@@ -12,7 +12,8 @@ struct VerifyAuditLogCommand: ParsableCommand {
     discussion: """
       Follows the chain of hashes through the table and names the first row that was edited, removed, swapped or cut off. \
       Somebody who can write the database can also compute all hashes anew: --head finds that, with a hash that was noted \
-      earlier elsewhere (the journal has one every hour), and so does --mirror, with a copy of audit.jsonl.
+      earlier elsewhere (the journal has one every hour), and so does --mirror, with a copy of audit.jsonl. Also says if the \
+      triggers that keep the log as it is, or its tables, are not what this program made.
 
       Workers may go on writing meanwhile. Ends with status 1 if anything is wrong.
 
@@ -22,6 +23,12 @@ struct VerifyAuditLogCommand: ParsableCommand {
       """)
 
   @OptionGroup var configuration: ConfigurationOptions
+
+  @Option(
+    help: ArgumentHelp(
+      "Verify this copy or backup of the database, which is not changed; no configuration is needed.",
+      valueName: "path"))
+  var database: String?
 
   @Option(
     help: ArgumentHelp(
@@ -54,6 +61,7 @@ struct VerifyAuditLogCommand: ParsableCommand {
   private struct Outcome: Encodable {
     let verified: Bool
     var fault: String?
+    var schema_changes: [String]?
     var rows: Int?
     var first_id: Int64?
     var last_id: Int64?
@@ -66,47 +74,66 @@ struct VerifyAuditLogCommand: ParsableCommand {
   }
 
   func run() throws {
-    try ServiceState.run(try configuration.settings()) { state in
-      do {
-        let log = try verified(state)
-        let mirrors = try mirror.map { try compare($0, state) }
-        let anchors = archive == nil ? try state.database.read { try $0.auditLog.anchors() } : []
-        try report(log, mirrors, anchors)
-      } catch let fault as AuditFault {
-        guard json else { throw fault }
-        print(try JSONLine.text(Outcome(verified: false, fault: fault.description)))
-        throw ExitCode.failure
-      }
+    if let database {
+      try ServiceState.reportingFailures { try verify(try DatabaseCopy(path: database)) }
+    } else {
+      try ServiceState.run(try configuration.settings()) { try verify($0.database) }
     }
   }
 
-  private func verified(_ state: ServiceState) throws -> VerifiedAuditLog {
+  private func verify(_ database: any ReadableDatabase) throws {
+    // Before the rows: a fault of theirs ends the command.
+    let changes =
+      archive == nil ? try database.auditSchemaChanges().map { $0.description.visible } : []
+    if !json {
+      for change in changes {
+        Diagnostic.print("The audit log is not protected as it was: \(change).")
+      }
+    }
+    do {
+      let log = try verified(database)
+      let mirrors = try mirror.map { try compare($0, database) }
+      let anchors = archive == nil ? try database.read { try $0.auditLog.anchors() } : []
+      try report(log, mirrors, anchors, changes)
+    } catch let fault as AuditFault {
+      guard json else { throw fault }
+      print(
+        try JSONLine.text(
+          Outcome(
+            verified: false, fault: fault.description,
+            schema_changes: changes.isEmpty ? nil : changes)))
+      throw ExitCode.failure
+    }
+    if !changes.isEmpty { throw ExitCode.failure }
+  }
+
+  private func verified(_ database: any ReadableDatabase) throws -> VerifiedAuditLog {
     let progress = Progress("Verifying")
     guard let archive else {
-      return try state.database.verifyAuditLog(head: head) { progress.show($0, of: $1) }
+      return try database.verifyAuditLog(head: head) { progress.show($0, of: $1) }
     }
-    return try AuditArchive.verify(path: archive, against: state.database, head: head) {
+    return try AuditArchive.verify(path: archive, against: database, head: head) {
       progress.show($0)
     }
   }
 
-  private func compare(_ path: String, _ state: ServiceState) throws -> VerifiedMirror {
+  private func compare(_ path: String, _ database: any ReadableDatabase) throws -> VerifiedMirror {
     let progress = Progress("Comparing")
-    return try state.database.verifyMirror(path: path) { progress.show($0) }
+    return try database.verifyMirror(path: path) { progress.show($0) }
   }
 
   private func report(
-    _ log: VerifiedAuditLog, _ mirrors: [VerifiedMirror], _ anchors: [AuditAnchor]
-  )
-    throws
-  {
+    _ log: VerifiedAuditLog, _ mirrors: [VerifiedMirror], _ anchors: [AuditAnchor],
+    _ changes: [String]
+  ) throws {
     var all = VerifiedMirror()
     for mirror in mirrors { all.add(mirror) }
     if json {
       print(
         try JSONLine.text(
           Outcome(
-            verified: true, rows: log.rows, first_id: log.firstID, last_id: log.head.id,
+            verified: changes.isEmpty, schema_changes: changes.isEmpty ? nil : changes,
+            rows: log.rows, first_id: log.firstID, last_id: log.head.id,
             head: log.head.hash, mirrored: mirror.isEmpty ? nil : all.lines,
             mirror_missing: mirror.isEmpty ? nil : all.missing?.count ?? 0,
             mirror_first_missing: all.missing?.first, archived_through: anchors.last?.lastID,

@@ -34,10 +34,12 @@ import Testing
   /// As somebody does who has the file and a tool for it.
   private func tamper(_ statement: String) throws {
     try DatabaseQueue(path: program.file("service.db")).write { database in
-      for trigger in ["keeps_rows_unchanged", "keeps_rows", "chains_rows"] {
-        try database.execute(sql: "DROP TRIGGER IF EXISTS audit_log_\(trigger)")
-      }
+      let triggers = try Row.fetchAll(
+        database, sql: "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+      ).map { (name: $0[0] as String, definition: $0[1] as String) }
+      for trigger in triggers { try database.execute(sql: "DROP TRIGGER \(trigger.name)") }
       try database.execute(sql: statement)
+      for trigger in triggers { try database.execute(sql: trigger.definition) }
     }
   }
 
@@ -83,6 +85,55 @@ import Testing
         {"fault":"row 2 was edited: it does not match its hash","verified":false}
 
         """)
+  }
+
+  @Test func `triggers that were dropped are told though every row is whole`() throws {
+    try write(1, at: "2026-01-31T12:00:00Z", .refresh, by: "alice")
+    try DatabaseQueue(path: program.file("service.db")).write {
+      try $0.execute(sql: "DROP TRIGGER audit_log_keeps_rows")
+    }
+    let change = "the trigger audit_log_keeps_rows is missing"
+    let text = try program.run("verify-audit-log")
+    #expect(text.status == 1)
+    #expect(text.text.hasPrefix("The audit log is whole: 1 rows, 1 to 1.\n"))
+    #expect(text.errors == "The audit log is not protected as it was: \(change).\n")
+    let json = try program.run("verify-audit-log", "--json")
+    #expect(json.status == 1)
+    let outcome = try Program.parse(.string(json.text))
+    #expect(outcome["verified"] == .bool(false))
+    #expect(outcome["schema_changes"]?.strings == [change])
+    #expect(outcome["fault"] == nil)
+  }
+
+  @Test func `a copy is verified without a configuration`() throws {
+    try write(3, at: "2026-01-31T12:00:00Z", .refresh, by: "alice")
+    let head = try head()
+    #expect(try program.run("backup-db", "--output", "copy.db").status == 0)
+    func verified(_ arguments: String = "") throws -> Program.Outcome {
+      // No variable of the service is set, and no file of it is there.
+      try program.run(
+        shell: """
+          mkdir -p elsewhere && mv copy.db elsewhere/ 2>/dev/null; cd elsewhere
+          exec env -i "$0" verify-audit-log --database copy.db \(arguments)
+          """)
+    }
+    let whole = try verified("--head \(head)")
+    #expect(whole.errors == "")
+    #expect(whole.status == 0)
+    // With the record of the backup.
+    #expect(whole.text.hasPrefix("The audit log is whole: 4 rows, 1 to 4.\n"))
+    try DatabaseQueue(path: program.file("elsewhere/copy.db")).writeWithoutTransaction {
+      try $0.execute(
+        sql: """
+          DROP TRIGGER audit_log_keeps_rows_unchanged;
+          UPDATE audit_log SET user_identity = 'mallory' WHERE id = 2
+          """)
+    }
+    let edited = try verified()
+    #expect(edited.status == 1)
+    #expect(edited.errors.contains("row 2 was edited"))
+    #expect(edited.errors.contains("audit_log_keeps_rows_unchanged is missing"))
+    #expect(try program.run("verify-audit-log", "--database", "absent").status == 1)
   }
 
   @Test(arguments: ["--mirror", "--archive"])
@@ -143,9 +194,25 @@ import Testing
 
         """)
     let rest = try program.run("verify-audit-log").text
-    #expect(rest.hasPrefix("The audit log is whole: 3 rows, 3 to 5.\n"))
-    let last = try #require(try program.auditLines().last)
-    #expect(last["event_type"] == .string("archive"))
+    #expect(
+      rest.hasPrefix(
+        """
+        The audit log is whole: 3 rows, 3 to 5.
+        Rows 1 to 2 are archived in the file with SHA-256 \(digest): verify it too, with --archive.
+
+        """))
+    let json = try Program.parse(.string(try program.run("verify-audit-log", "--json").text))
+    #expect(json["archive_sha256"]?.strings == [digest])
+    #expect(json["archived_through"] == .integer(2))
+    let export = try program.run("export-audit-log", "--since", "2026-01-30")
+    #expect(export.status == 0)
+    #expect(
+      export.errors
+        == "Records from before 2026-01-31T12:00:00.000Z have been archived, and are not in this export.\n"
+    )
+    #expect(try program.run("export-audit-log", "--since", "2026-01-31T12:00:00Z").errors == "")
+    let last = try #require(
+      try program.auditLines().last { $0["event_type"] == .string("archive") })
     #expect(last["user_identity"] == .string(Program.actor))
     #expect(last["event_data"]?.object?["archive_sha256"] == .string(digest))
 
@@ -153,7 +220,7 @@ import Testing
     let again = try program.run("archive-audit-log", "--before", "2027-01-01", "--output", path)
     #expect(again.status == 1)
     #expect(again.errors.contains("exists"))
-    #expect(try program.run("verify-audit-log").text == rest)
+    #expect(try program.run("verify-audit-log").text.contains("whole: 5 rows, 3 to 7."))
     #expect(
       try program.run("archive-audit-log", "--before", "2026-01-01", "--output", path + "2").text
         == "There are no records from before 2026-01-01T00:00:00.000Z.\n")
@@ -171,6 +238,35 @@ import Testing
     #expect(!FileManager.default.fileExists(atPath: program.file("old.jsonl")))
     #expect(
       try program.run("verify-audit-log").text.hasPrefix("The audit log is whole: 300 rows"))
+  }
+
+  @Test func `where the audit log's file cannot be brought up to date no archive appears`() throws {
+    try write(2, at: "2026-01-30T12:00:00Z", .refresh, by: "alice")
+    let arguments = ["archive-audit-log", "--before", "2026-01-31", "--output", "old.jsonl"]
+    let lock = program.file("service.db.mirror.lock")
+    let descriptor = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    defer { close(descriptor) }
+    #expect(flock(descriptor, LOCK_EX | LOCK_NB) == 0)
+    let outcome = try program.run(arguments)
+    #expect(outcome.status == 1)
+    #expect(outcome.errors.contains("another process holds the lock \(lock); try again"))
+    #expect(!FileManager.default.fileExists(atPath: program.file("old.jsonl")))
+    #expect(flock(descriptor, LOCK_UN) == 0)
+    #expect(try program.run(arguments).status == 0)
+    #expect(FileManager.default.fileExists(atPath: program.file("old.jsonl")))
+  }
+
+  @Test(arguments: [
+    "=1", "+1", "-1", "@x", "\u{FF1D}1", "\u{FF0B}1", "\u{FF0D}1", "\u{FF20}x", "\tx", "\rx", "\nx",
+    " \u{A0}\u{3000}=1", "\u{200B}@x",
+  ])
+  func `what a spreadsheet may take for a formula is a text in CSV`(identity: String) throws {
+    try write(1, at: "2026-01-30T12:00:00Z", .refresh, by: identity)
+    try write(1, at: "2026-01-30T12:00:00Z", .refresh, by: "a" + identity)
+    let lines = try program.run("export-audit-log", "--format", "csv").text
+      .components(separatedBy: "\r\n")
+    #expect(lines[1].contains(#","a"#) && !lines[1].contains(#","'"#))
+    #expect(lines[2].contains(#","'"#))
   }
 
   @Test func `an export selects, and is itself recorded`() throws {

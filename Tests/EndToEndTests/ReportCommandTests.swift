@@ -25,6 +25,9 @@ import Testing
     try write(
       at: "2026-01-04T00:00:00Z", .adminDenied, by: "mallory@example.com", error: "ADMIN_REQUIRED")
     try write(
+      at: "2026-01-04T00:00:00Z", .provisionFailed, by: "alice@example.com",
+      error: "GITHUB_UNAVAILABLE")
+    try write(
       at: "2026-01-05T00:00:00Z", .policyUpdated, by: "root@example.com",
       data: ["policy_user_identity": .text("alice@example.com")])
     try write(at: "2026-02-01T00:00:00Z", .provision, by: "late@example.com", labels: ["new"])
@@ -74,6 +77,10 @@ import Testing
         QUOTA_EXCEEDED  mallory@example.com  2
         ADMIN_REQUIRED  mallory@example.com  1
 
+        Failed at GitHub or here
+        ERROR               IDENTITY           COUNT
+        GITHUB_UNAVAILABLE  alice@example.com  1
+
         Label policies changed
         WHEN                      CHANGE          POLICY OF          BY
         2026-01-05T00:00:00.000Z  policy_updated  alice@example.com  root@example.com
@@ -91,6 +98,9 @@ import Testing
     #expect(provisioned.compactMap { $0["runners"] } == [.integer(2), .integer(1)])
     #expect(provisioned.first?["labels"]?.strings == ["gpu", "x64"])
     #expect(review["refused"]?.array?.count == 2)
+    #expect(
+      review["faults"]?.array?.compactMap { $0.object?["error_code"]?.string }
+        == ["GITHUB_UNAVAILABLE"])
     #expect(review["policy_changes"]?.array?.count == 1)
     #expect(
       review["live_runners"]?.array?.first?.object?["provisioned_by"]?.string == "late@example.com")
@@ -117,6 +127,9 @@ import Testing
     let outcome = try program.run(january + ["--format", "html", "--output", file])
     #expect(outcome.status == 0)
     #expect(outcome.text.isEmpty)
+    #expect(
+      outcome.errors
+        == "Wrote the report on 2026-01-01T00:00:00.000Z to 2026-02-01T00:00:00.000Z to \(file).\n")
     let page = try String(contentsOfFile: file, encoding: .utf8)
     #expect(page.contains("&lt;b&gt;bob&lt;/b&gt;\\u202e"))
     #expect(!page.contains("<b>bob"))
@@ -135,6 +148,9 @@ import Testing
     #expect(try program.run("report", "--since", "yesterday").status == 64)
     #expect(
       try program.run("report", "--since", "2026-02-01", "--until", "2026-01-01").status == 64)
+    let future = try program.run("report", "--since", "9999-01-01")
+    #expect(future.status == 64)
+    #expect(future.errors.contains("--since is in the future"))
     #expect(try program.run(january + ["--json", "--format", "html"]).status == 64)
   }
 }

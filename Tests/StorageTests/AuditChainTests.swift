@@ -1,6 +1,5 @@
 import Foundation
 import GRDB
-import Migrations
 import Runners
 import TestSupport
 import Testing
@@ -48,6 +47,15 @@ import Testing
         "UPDATE audit_log SET runner_name = CAST(x'ff' AS TEXT) WHERE id = 4",
       ], .edited(3)
     ),
+    (
+      "given a hash with an end that readers do not see",
+      ["UPDATE audit_log SET hash = CAST(hash || x'00' || 'x' AS TEXT) WHERE id = 4"], .edited(4)
+    ),
+    (
+      "made to continue from a hash with such an end",
+      ["UPDATE audit_log SET prev_hash = CAST(prev_hash || x'0078' AS TEXT) WHERE id = 4"],
+      .edited(4)
+    ),
     ("made a success", ["UPDATE audit_log SET success = 0 WHERE id = 10"], .edited(10)),
     ("removed", ["DELETE FROM audit_log WHERE id = 4"], .removed(4...4)),
     ("removed at the beginning", ["DELETE FROM audit_log WHERE id <= 2"], .removed(1...2)),
@@ -93,6 +101,22 @@ import Testing
     #expect(try log.fault() == nil)
     for statement in statements { try log.tamper(statement) }
     #expect(try log.fault() == fault)
+  }
+
+  /// Values with the bytes of those that were written, and another type, in a table that has been made to take any.
+  @Test(arguments: [
+    ("user_identity", "CAST(user_identity AS BLOB)"), ("hash", "CAST(hash AS BLOB)"),
+    ("prev_hash", "CAST(prev_hash AS BLOB)"), ("success", "'1'"), ("success", "1.0"),
+    ("success", "NULL"), ("hash", "NULL"), ("event_data", "CAST(event_data AS BLOB)"),
+  ])
+  func `a value of another type is found though its bytes are the same`(
+    column: String, value: String
+  ) throws {
+    try log.write(5)
+    try log.loosenTypes()
+    #expect(try log.fault() == nil)
+    try log.tamper("UPDATE audit_log SET \(column) = \(value) WHERE id = 4")
+    #expect(try log.fault() == .unreadable(4))
   }
 
   /// Computes the hashes anew from the row on, as somebody does who has read the document.
@@ -193,58 +217,6 @@ import Testing
     #expect(Set(hashes).count == 3)
   }
 
-  @Test func `rows from before the chain get their hashes when the database is brought up to date`()
-    throws
-  {
-    let path = log.directory.file("old.db")
-    try Self.makeDatabase(at: path, rows: 2500)
-    let now = Timestamp(log.clock.date)
-    #expect(try Storage.Database.migrate(path: path, now: now).first == "0005_audit_chain")
-    let database = try Storage.Database(path: path) { now }
-    let before = try database.verifyAuditLog()
-    #expect(before.rows == 2500)
-    let added = try database.write { try $0.auditLog.append(AuditLogFixture.event()) }
-    #expect(added.id == 2501)
-    #expect(added.previousHash == before.head.hash)
-    // Nobody knows whether an earlier version left lines out of the file: none is written again.
-    let file = AuditFile(path: log.filePath)
-    #expect(try database.catchUp(file) == 1)
-    #expect(throws: DatabaseError.self) {
-      try DatabaseQueue(path: path).write {
-        try $0.execute(sql: "UPDATE audit_log SET success = 0")
-      }
-    }
-  }
-
-  /// A database of the version before the chain, with rows as that version wrote them.
-  private static func makeDatabase(at path: String, rows: Int) throws {
-    try Storage.Database.migrate(path: path, now: Timestamp(milliseconds: 0))
-    let scratch = path + ".scratch"
-    try DatabaseQueue(path: scratch).write { database in
-      for migration in Migration.all.prefix(4) { try database.execute(sql: migration.sql) }
-      for number in 1...rows {
-        try database.execute(
-          sql: """
-            INSERT INTO audit_log (timestamp, event_type, success, user_identity, event_data)
-            VALUES ('2026-01-31T12:00:00.000Z', 'provision', 1, ?, '{"labels":["gpu"]}')
-            """, arguments: ["user-\(number)"])
-      }
-    }
-    try DatabaseQueue(path: scratch).writeWithoutTransaction { database in
-      try database.execute(sql: "ATTACH ? AS current", arguments: [path])
-      try database.execute(
-        sql: """
-          CREATE TABLE schema_migrations (number INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL,
-            checksum TEXT NOT NULL, applied_at TEXT NOT NULL) STRICT;
-          INSERT INTO schema_migrations SELECT * FROM current.schema_migrations WHERE number <= 4;
-          """)
-    }
-    for ending in ["", "-wal", "-shm", ".lock", ".maintenance.lock"] {
-      try? FileManager.default.removeItem(atPath: path + ending)
-    }
-    try FileManager.default.moveItem(atPath: scratch, toPath: path)
-  }
-
   @Test func `a log is verified while others write, and no checkpoint waits for it`() throws {
     try log.write(3)
     let other = try Storage.Database(path: log.path) { Timestamp(Date()) }
@@ -258,5 +230,59 @@ import Testing
       }
     }
     #expect(verified.rows == 8)
+  }
+
+  // MARK: - Overtaken by an archive
+
+  /// Verifies a log of three pages, from which everything is archived after the first.
+  private func verifiedWhileArchived(head: String) throws -> VerifiedAuditLog {
+    log.clock.advance(by: 60)
+    var isArchived = false
+    return try log.database.verifyAuditLog(head: head) { _, _ in
+      guard !isArchived else { return }
+      isArchived = true
+      do {
+        let archive = try AuditArchive(of: log.database, before: Timestamp(log.clock.date)) { _ in }
+        try archive?.removeRows(from: log.database, auditedIn: log.file, by: .maintenance)
+      } catch {
+        Issue.record(error)
+      }
+    }
+  }
+
+  private func writeThreePages() throws {
+    _ = try log.database.write { transaction in
+      for _ in 0..<4500 { _ = try transaction.auditLog.append(AuditLogFixture.event()) }
+    }
+  }
+
+  private func hash(_ id: Int64) throws -> String {
+    try #require(try log.database.read { try $0.auditLog.hash(id: id) })
+  }
+
+  @Test(arguments: [10, 2000, 4500] as [Int64])
+  func `a head that was met before an archive took its row is not missing`(id: Int64) throws {
+    try writeThreePages()
+    let verified = try verifiedWhileArchived(head: try hash(id))
+    // The record of the archive.
+    #expect(verified.firstID == 4501)
+    #expect(verified.rows == 1)
+  }
+
+  @Test func `a head that an archive took before it was met is said to be there`() throws {
+    try writeThreePages()
+    let head = try hash(3000)
+    #expect(throws: AuditFault.headMissing(head, archivedThrough: 4500)) {
+      try verifiedWhileArchived(head: head)
+    }
+    #expect("\(AuditFault.headMissing(head, archivedThrough: 4500))".contains("--archive"))
+  }
+
+  @Test func `a head that never was is missing though an archive came in between`() throws {
+    try writeThreePages()
+    let head = String(repeating: "a", count: 64)
+    #expect(throws: AuditFault.headMissing(head, archivedThrough: 4500)) {
+      try verifiedWhileArchived(head: head)
+    }
   }
 }

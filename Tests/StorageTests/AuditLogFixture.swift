@@ -56,7 +56,26 @@ struct AuditLogFixture {
     }
   }
 
-  /// The same with the triggers in place; throws where they refuse it.
+  /// Makes the table take values of any type, as somebody can who writes SQLite's own tables.
+  func loosenTypes() throws {
+    try DatabaseQueue(path: path).writeWithoutTransaction { database in
+      let definition: String =
+        try String.fetchOne(
+          database, sql: "SELECT sql FROM sqlite_master WHERE name = 'audit_log'") ?? ""
+      let loose = definition.replacing("STRICT", with: "").replacing(" TEXT", with: " BLOB")
+        .replacing("success INTEGER", with: "success BLOB").replacing(" NOT NULL", with: "")
+        .replacing(/\ CHECK \(.*\)/, with: "")
+      try database.execute(
+        sql: """
+          PRAGMA writable_schema = ON;
+          UPDATE sqlite_master SET sql = '\(loose.replacing("'", with: "''"))'
+            WHERE name = 'audit_log';
+          PRAGMA writable_schema = RESET;
+          """)
+    }
+  }
+
+  /// The same as `tamper` with the triggers in place; throws where they refuse it.
   func tamperUnderTriggers(_ statements: String...) throws {
     try DatabaseQueue(path: path).write { database in
       for statement in statements { try database.execute(sql: statement) }

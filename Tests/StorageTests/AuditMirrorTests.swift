@@ -13,7 +13,7 @@ import Testing
     log = try AuditLogFixture()
   }
 
-  private func catchUp() throws -> Int { try log.database.catchUp(log.file) }
+  private func catchUp() throws -> Int { try log.database.catchUp(log.file).records }
 
   private func append(_ text: String) throws {
     let handle = try #require(FileHandle(forWritingAtPath: log.filePath))
@@ -78,6 +78,87 @@ import Testing
     try rotate("audit.jsonl.1")
     #expect(try catchUp() == 1)
     #expect(try log.mirrored("audit.jsonl.2", "audit.jsonl.1") == [1, 2, 3, 4, 5, 6, 7])
+  }
+
+  // MARK: - Which files
+
+  @Test(arguments: [
+    "audit.jsonl.1", "audit.jsonl-20260131", "audit.jsonl-20260131-1700000000", "audit.1.jsonl",
+    "audit-20260131.jsonl",
+  ])
+  func `a name that logrotate gives is known`(name: String) {
+    #expect(AuditMirror.isRotated(name, from: "audit.jsonl"))
+  }
+
+  @Test(arguments: [
+    "audit.jsonl", "audit.jsonl.1.gz", "audit-20260131.jsonl.xz", "other.jsonl", "audit.json",
+    "audit.db-wal", "auditor.jsonl",
+  ])
+  func `another name is not`(name: String) {
+    #expect(!AuditMirror.isRotated(name, from: "audit.jsonl"))
+  }
+
+  private func setTime(_ name: String, _ seconds: TimeInterval) throws {
+    try FileManager.default.setAttributes(
+      [.modificationDate: Date(timeIntervalSince1970: seconds)],
+      ofItemAtPath: log.directory.file(name))
+  }
+
+  private func copy(_ name: String, to other: String) throws {
+    try FileManager.default.copyItem(
+      atPath: log.directory.file(name), toPath: log.directory.file(other))
+  }
+
+  @Test(arguments: [0, 4_000_000_000] as [TimeInterval])
+  func `no clock and no copy of a file makes a line come twice`(time: TimeInterval) throws {
+    try log.write(2)
+    #expect(try catchUp() == 0)
+    try log.write(2)
+    try rotate()
+    try copy("audit.jsonl.1", to: "audit.jsonl.1.copy")
+    try log.write(2)
+    try setTime("audit.jsonl.1", time)
+    #expect(try catchUp() == 0)
+    try log.write(1)
+    try copy("audit.jsonl", to: "audit.jsonl-before")
+    try log.write(1)
+    try setTime("audit.jsonl", time)
+    try log.writeWithoutFile(1)
+    #expect(try catchUp() == 1)
+    #expect(try log.mirrored("audit.jsonl.1") == Array(1...9))
+  }
+
+  @Test func `lines in a file that cannot be found are not written again, and that is said`() throws
+  {
+    try log.write(2)
+    #expect(try catchUp() == 0)
+    try log.write(2)
+    try log.writeWithoutFile(1)
+    try log.write(1)
+    try rotate("audit.jsonl.1.gz")
+    try log.write(1)
+    // After that, it is certain where a line belongs.
+    try log.writeWithoutFile(1)
+    try log.write(1)
+    let outcome = try log.database.catchUp(log.file)
+    #expect(outcome == CaughtUpMirror(records: 1, undecided: 3...6))
+    #expect(outcome.warning?.contains("records 3 to 6") == true)
+    #expect(try log.mirrored() == [7, 9, 8])
+    try log.writeWithoutFile(1)
+    #expect(try log.database.catchUp(log.file) == CaughtUpMirror(records: 1))
+    #expect(try log.mirrored() == [7, 9, 8, 10])
+  }
+
+  @Test func `a file that is gone with nothing in doubt is no matter`() throws {
+    try log.write(2)
+    #expect(try catchUp() == 0)
+    try rotate("elsewhere")
+    try log.write(1)
+    try log.writeWithoutFile(1)
+    let outcome = try log.database.catchUp(log.file)
+    #expect(outcome == CaughtUpMirror(records: 1))
+    #expect(outcome.warning == nil)
+    #expect(try log.mirrored() == [3, 4])
   }
 
   @Test func `a line that a crash tore is cut off and its record written again`() throws {
