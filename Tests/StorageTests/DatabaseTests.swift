@@ -281,6 +281,39 @@ import Testing
     // It is gone, and the next may take its place.
     #expect(worker.becomeMaintainer())
   }
+
+  @Test(arguments: [(mebibytes: 2, isEmptied: false), (20, true)])
+  func `readers are waited for where the log is large, and left alone where it is small`(
+    mebibytes: Int, isEmptied: Bool
+  ) throws {
+    let worker = try migrated()
+    let maintainer = try open()
+    #expect(maintainer.becomeMaintainer())
+    let filler = String(repeating: "x", count: 1 << 20)
+    for _ in 0..<mebibytes {
+      _ = try worker.write {
+        try $0.auditLog.append(AuditEvent(.refresh, actor: .init(userAgent: filler)))
+      }
+    }
+    let hasBegun = DispatchSemaphore(value: 0)
+    let mayEnd = DispatchSemaphore(value: 0)
+    let hasEnded = DispatchSemaphore(value: 0)
+    Thread {
+      try? worker.read { transaction in
+        _ = try? transaction.auditLog.head()
+        hasBegun.signal()
+        // Where it is waited for it ends by itself, as readers do.
+        _ = mayEnd.wait(timeout: .now() + (isEmptied ? 0.2 : 60))
+      }
+      hasEnded.signal()
+    }.start()
+    hasBegun.wait()
+    try maintainer.checkpointIfDue()
+    mayEnd.signal()
+    hasEnded.wait()
+    let attributes = try FileManager.default.attributesOfItem(atPath: path + "-wal")
+    #expect((attributes[.size] as? Int == 0) == isEmptied)
+  }
 }
 
 extension Principal {
