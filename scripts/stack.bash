@@ -5,6 +5,9 @@
 # listen and `programs` where the programs are; afterwards `base` is the service's URL, `github` the simulator's, and
 # `$directory/tls.crt` the certificate to trust.
 
+# shellcheck source-path=SCRIPTDIR source=nginx.bash
+source "$repository/scripts/nginx.bash"
+
 make_keys() {
   openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 \
     -out "$directory/github-app.pem" 2>/dev/null
@@ -31,9 +34,10 @@ AUDIT_LOG_PATH=$directory/audit.jsonl
 END
 }
 
-# The service's own locations; around them, what nginx needs to run for anybody and anywhere.
+# The service's own site; around it, what nginx needs to run for anybody and anywhere.
 write_nginx_configuration() {
   ln -s "$repository/nginx" "$directory/runner-token-service"
+  print_nginx_site "$directory" "$port" "$(free_port)" >"$directory/site.conf"
   {
     # Its workers must get at sockets that only this user may use.
     if ((EUID == 0)); then echo 'user root;'; fi
@@ -43,25 +47,11 @@ pid nginx.pid;
 error_log nginx.log;
 events {}
 http {
-  client_body_temp_path body;
-  fastcgi_temp_path     fastcgi;
-  proxy_temp_path       proxy;
-  scgi_temp_path        scgi;
-  uwsgi_temp_path       uwsgi;
+$(print_nginx_paths)
+  access_log off;
+  include site.conf;
 
-  include runner-token-service/log_format.conf;
-  access_log access.log runner_token_service;
-
-  upstream runner_token_service { server unix:$directory/service.sock; }
-  upstream github_simulator     { server unix:$directory/simulator.sock; }
-
-  server {
-    listen 127.0.0.1:$port ssl;
-    ssl_certificate     tls.crt;
-    ssl_certificate_key tls.key;
-    include runner-token-service/runner-token-service.locations.conf;
-  }
-
+  upstream github_simulator { server unix:$directory/simulator.sock; }
   server {
     listen 127.0.0.1:$github_port;
     location / {

@@ -16,9 +16,33 @@ extension ConnectionSet {
     /// Whether it is one of those that may have a large body. Changed by the thread that has claimed it.
     var mayBeLarge = false
 
+    /// Whether the request has been answered, and nothing more of it is of interest.
+    private var isDiscarding = false
+    /// How often a thread reads what it throws away, 16 KiB each time, before it looks after others.
+    private static let discardedAtOnce = 64
+
+    /// Forgets the request; from now on what arrives is thrown away.
+    func beginDiscarding() {
+      isDiscarding = true
+      reader = RequestReader(bodyLimit: 0)
+    }
+
+    private func discard() -> RequestReader.Progress {
+      withUnsafeTemporaryAllocation(byteCount: 16_384, alignment: 1) { buffer in
+        for _ in 0..<Self.discardedAtOnce {
+          let count = recv(descriptor, buffer.baseAddress, buffer.count, Int32(MSG_DONTWAIT))
+          if count < 0, errno == EINTR { continue }
+          if count < 0, errno == EAGAIN { return .incomplete }
+          guard count > 0 else { return .refused }
+        }
+        return .incomplete
+      }
+    }
+
     /// Reads what has arrived, without waiting for more. `mayGrow` says whether it may be one of those with a large body.
     func receive(mayGrow: () -> Bool) -> RequestReader.Progress {
-      withUnsafeTemporaryAllocation(byteCount: 16_384, alignment: 1) { buffer in
+      if isDiscarding { return discard() }
+      return withUnsafeTemporaryAllocation(byteCount: 16_384, alignment: 1) { buffer in
         while true {
           let count = recv(descriptor, buffer.baseAddress, buffer.count, Int32(MSG_DONTWAIT))
           if count < 0, errno == EINTR { continue }

@@ -19,6 +19,8 @@ final class ConnectionSet: Sendable {
     case handling
     /// A thread writes the answer.
     case writing
+    /// The answer is written, and what still comes of the request is thrown away.
+    case discarding
   }
 
   struct Deadlines: Sendable {
@@ -131,6 +133,16 @@ final class ConnectionSet: Sendable {
     }
   }
 
+  /// Ends a connection whose request was answered before all of it had been read, once the web server has sent the rest or has
+  /// hung up. Closed before, the connection would be reset: the web server then takes the answer for broken off, or loses it.
+  func closeAfterDiscarding(_ connection: Connection) {
+    connection.beginDiscarding()
+    shutdown(connection.descriptor, Int32(SHUT_WR))
+    enter(.discarding, connection)
+    state.withLock { releaseLargeBody(connection.descriptor, in: &$0) }
+    _ = hasRequest(connection)
+  }
+
   // MARK: - For the control thread
 
   /// Ends connections that outstayed their deadline. A thread that writes to one sees its end and lets go.
@@ -146,7 +158,7 @@ final class ConnectionSet: Sendable {
         case .arriving where !entry.isClaimed && age > deadlines.reading:
           // The rest may have arrived, and only a thread be missing.
           removeIfNothingWaits(descriptor, from: &state)
-        case .writing where age > deadlines.writing:
+        case .discarding where age > deadlines.reading, .writing where age > deadlines.writing:
           shutdown(descriptor, Int32(SHUT_RDWR))
         default: break
         }
@@ -315,9 +327,15 @@ final class ConnectionSet: Sendable {
   }
 
   private func remove(_ descriptor: Int32, from state: inout State) {
-    guard let entry = state.entries.removeValue(forKey: descriptor) else { return }
-    if entry.isLarge { state.largeBodies -= 1 }
+    releaseLargeBody(descriptor, in: &state)
+    guard state.entries.removeValue(forKey: descriptor) != nil else { return }
     Glibc.close(descriptor)
+  }
+
+  private func releaseLargeBody(_ descriptor: Int32, in state: inout State) {
+    guard state.entries[descriptor]?.isLarge == true else { return }
+    state.entries[descriptor]?.isLarge = false
+    state.largeBodies -= 1
   }
 
   private func listen() -> Bool {

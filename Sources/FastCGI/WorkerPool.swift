@@ -186,7 +186,11 @@ public final class WorkerPool: Sendable {
     let exchange = Exchange()
     while let connection = connections.next() {
       serve(connection, exchange)
-      connections.close(connection)
+      if connection.reader.isBodyTooLarge {
+        connections.closeAfterDiscarding(connection)
+      } else {
+        connections.close(connection)
+      }
     }
     runningThreads.withLock { $0 -= 1 }
   }

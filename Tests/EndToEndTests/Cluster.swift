@@ -11,12 +11,17 @@ import Testing
 final class Cluster {
   let directory: TemporaryDirectory
   let port: UInt16
+  /// Where nginx listens without TLS.
+  let plainPort: UInt16
   let simulatorPort: UInt16
   private(set) var workers: [ChildProcess] = []
   private var nginx: ChildProcess?
   private var simulator: ChildProcess?
   private let listener: ListenSocket
   private let environment: [String: String]
+  private let host: String
+  /// The name that the site file has for the service.
+  static let siteName = "runner-tokens.example.org"
 
   /// The repository and the folder that the programs were built into.
   private static let repository = URL(fileURLWithPath: #filePath)
@@ -25,12 +30,17 @@ final class Cluster {
     .resolvingSymlinksInPath().deletingLastPathComponent().path
 
   /// Starts everything and waits until `readyPath` answers 200. `prepare` is told the simulator's port before any of it.
+  /// `edit` changes nginx's files, after which the service is asked for by its name; without it, it is by address, and no
+  /// limits hold.
   init(
     workerCount: Int = 2, settings: [String: String] = [:], readyPath: String = "/health/ready",
-    prepare: (UInt16) throws -> Void = { _ in }
+    prepare: (UInt16) throws -> Void = { _ in },
+    edit: ((inout NginxSite) throws -> Void)? = nil
   ) throws {
     directory = try TemporaryDirectory()
     port = try FreePort.find()
+    plainPort = try FreePort.find()
+    host = edit == nil ? "127.0.0.1" : Self.siteName
     simulatorPort = try FreePort.find()
     try prepare(simulatorPort)
     listener = try ListenSocket.bound(to: directory.file("fcgi.sock"))
@@ -45,9 +55,10 @@ final class Cluster {
       "AUDIT_LOG_PATH": directory.file("audit.jsonl"), "WORKER_THREADS": "8",
     ].merging(settings) { $1 }
     try makeKeys()
+    try makePages()
     try ChildProcess.run(
       Self.products + "/runner-token-service", ["init-db"], environment: environment)
-    try startNginx()
+    try startNginx(edit ?? Self.openToAll)
     // The simulator first: a worker that finds it absent looks again only after some seconds.
     try startSimulator()
     try waitUntil("http://127.0.0.1:\(simulatorPort)/control/state")
@@ -58,6 +69,9 @@ final class Cluster {
   deinit {
     for process in workers + [simulator, nginx].compactMap({ $0 }) { process.stop() }
   }
+
+  /// The workers' listening socket.
+  var socket: Int32 { listener.descriptor }
 
   // MARK: - Processes
 
@@ -128,10 +142,11 @@ final class Cluster {
     workers = []
   }
 
-  private func startNginx() throws {
-    try FileManager.default.createSymbolicLink(
-      atPath: directory.file("runner-token-service"),
-      withDestinationPath: Self.repository + "/nginx")
+  private func startNginx(_ edit: (inout NginxSite) throws -> Void) throws {
+    var site = try NginxSite(in: Self.repository + "/nginx")
+    try edit(&site)
+    try settle(&site)
+    try site.write(to: directory.file("runner-token-service"))
     try nginxConfiguration.write(
       toFile: directory.file("nginx.conf"), atomically: true, encoding: .utf8)
     let file = try openLog("nginx.log")
@@ -142,6 +157,29 @@ final class Cluster {
         "-p", directory.path, "-c", directory.file("nginx.conf"), "-e", directory.file("nginx.log"),
       ],
       errors: file)
+  }
+
+  /// Takes this machine out of the limits, as the site file shows, and has requests by address answered.
+  private static func openToAll(_ site: inout NginxSite) throws {
+    try site.liftLimits()
+    try site.replace("include runner-token-service/unknown_hosts.conf;", with: "")
+    try site.replace("server_name \(siteName);", with: "server_name 127.0.0.1;")
+  }
+
+  /// Puts the addresses and files of this cluster in place of a server's.
+  private func settle(_ site: inout NginxSite) throws {
+    for name in [NginxSite.name, "unknown_hosts.conf"] {
+      try site.replace("listen 443 ", with: "listen 127.0.0.1:\(port) ", in: name)
+      try site.replace("listen 80", with: "listen 127.0.0.1:\(plainPort)", in: name)
+      try site.replace("listen [::]:", with: "# listen [::]:", in: name)
+    }
+    try site.replace("/etc/ssl/certs/\(Self.siteName).pem", with: directory.file("tls.crt"))
+    try site.replace("/etc/ssl/private/\(Self.siteName).key", with: directory.file("tls.key"))
+    try site.replace("/run/runner-token-service/fcgi.sock", with: directory.file("fcgi.sock"))
+    try site.replace("/var/log/nginx/", with: directory.path + "/")
+    try site.replace(
+      "/usr/share/runner-token-service;", with: directory.file("share") + ";",
+      in: "runner-token-service.locations.conf")
   }
 
   private var nginxConfiguration: String {
@@ -158,13 +196,7 @@ final class Cluster {
       fastcgi_temp_path \(directory.file("fastcgi"));
       uwsgi_temp_path \(directory.file("uwsgi"));
       scgi_temp_path \(directory.file("scgi"));
-      upstream runner_token_service { server unix:\(directory.file("fcgi.sock")); }
-      server {
-        listen 127.0.0.1:\(port) ssl;
-        ssl_certificate \(directory.file("tls.crt"));
-        ssl_certificate_key \(directory.file("tls.key"));
-        include runner-token-service/runner-token-service.locations.conf;
-      }
+      include runner-token-service/\(NginxSite.name);
       server {
         listen 127.0.0.1:\(simulatorPort);
         location / {
@@ -184,9 +216,20 @@ final class Cluster {
       "/usr/bin/openssl",
       [
         "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-        "-days", "1", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
+        "-days", "1", "-subj", "/CN=127.0.0.1", "-addext",
+        "subjectAltName=IP:127.0.0.1,DNS:\(Self.siteName)",
         "-keyout", directory.file("tls.key"), "-out", directory.file("tls.crt"),
       ])
+  }
+
+  /// Stand-ins for the pages that show the API.
+  private func makePages() throws {
+    let pages = directory.file("share/docs")
+    try FileManager.default.createDirectory(
+      atPath: pages + "/empty", withIntermediateDirectories: true)
+    for (name, text) in ["index.html": "<!doctype html>\n", "initializer.js": "'use strict'\n"] {
+      try text.write(toFile: pages + "/" + name, atomically: true, encoding: .utf8)
+    }
   }
 
   private func openLog(_ name: String) throws -> Int32 {
@@ -207,7 +250,7 @@ final class Cluster {
   }
 
   private func isOK(_ url: String) throws -> Bool {
-    let arguments = ["-fs", "--max-time", "3", "--cacert", directory.file("tls.crt"), url]
+    let arguments = ["-fs", "--max-time", "3", url] + reaching
     return try ChildProcess("/usr/bin/curl", arguments).finish().status == 0
   }
 
@@ -232,12 +275,20 @@ final class Cluster {
     let headers = headers + (token.map { ["Authorization: Bearer \($0)"] } ?? [])
     let output = try ChildProcess.run(
       "/usr/bin/curl",
-      ["-sS", "-i", "--max-time", "30", "--cacert", directory.file("tls.crt"), "--path-as-is"]
+      ["-sS", "-i", "--max-time", "30", "--path-as-is"] + reaching
         + headers.flatMap { ["-H", $0] } + arguments + [url(path)])
     return try Answer(output)
   }
 
-  func url(_ path: String) -> String { "https://127.0.0.1:\(port)\(path)" }
+  func url(_ path: String) -> String { "https://\(host):\(port)\(path)" }
+
+  /// What makes curl find the service by its name, and believe its certificate.
+  var reaching: [String] {
+    [
+      "--resolve", "\(Self.siteName):\(port):127.0.0.1", "--resolve",
+      "\(Self.siteName):\(plainPort):127.0.0.1", "--cacert", directory.file("tls.crt"),
+    ]
+  }
 
   /// The same request many times, eight at a time or as many as `parallel` says, as a running program. `statuses(of:)` reads
   /// the outcome.
@@ -249,11 +300,12 @@ final class Cluster {
       "url = \"\(url(path))\"\noutput = \"/dev/null\"\n", count: count)
     let file = directory.file("load-\(UInt32.random(in: 0 ... .max))")
     try targets.joined().write(toFile: file, atomically: true, encoding: .utf8)
-    var arguments = [
-      "-sS", "--parallel", "--parallel-immediate", "--parallel-max", "\(parallel)",
-      "--max-time", "60", "--cacert", directory.file("tls.crt"), "-w", "%{http_code}\\n",
-      "-H", "Authorization: Bearer \(token)", "-K", file,
-    ]
+    var arguments =
+      [
+        "-sS", "--parallel", "--parallel-immediate", "--parallel-max", "\(parallel)",
+        "--max-time", "60", "-w", "%{http_code}\\n", "-H", "Authorization: Bearer \(token)", "-K",
+        file,
+      ] + reaching
     if let body {
       arguments += ["-H", "Content-Type: application/json", "--data-binary", body]
     }
@@ -306,7 +358,9 @@ struct Answer {
     let text = String(decoding: output, as: UTF8.self)
     // Interim answers come first.
     var rest = text[...]
-    while rest.hasPrefix("HTTP/1.1 100"), let end = rest.range(of: "\r\n\r\n") {
+    while rest.hasPrefix("HTTP/1.1 100") || rest.hasPrefix("HTTP/2 100"),
+      let end = rest.range(of: "\r\n\r\n")
+    {
       rest = rest[end.upperBound...]
     }
     let end = try #require(rest.range(of: "\r\n\r\n"), "\(text)")
@@ -320,8 +374,11 @@ struct Answer {
     body = String(rest[end.upperBound...])
   }
 
-  func header(_ name: String) -> String? {
-    headers.first { $0.name == name.lowercased() }?.value
+  func header(_ name: String) -> String? { headers(name).first }
+
+  /// The values of all headers of this name.
+  func headers(_ name: String) -> [String] {
+    headers.filter { $0.name == name.lowercased() }.map(\.value)
   }
 
   var object: JSONObject {

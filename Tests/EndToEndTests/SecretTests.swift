@@ -75,6 +75,7 @@ import Testing
     }
     let files = [
       "worker.log", "maintain.log", "nginx.log", "audit.jsonl", "service.db", "service.db-wal",
+      "runner-token-service.access.log", "runner-token-service.error.log",
     ]
     for file in files {
       let bytes = try Data(contentsOf: URL(fileURLWithPath: cluster.directory.file(file)))

@@ -114,10 +114,12 @@ import Testing
     let answer = try deliver(
       Array("{}".utf8), event: "ping", signature: "sha256=", cluster)
     #expect(answer.problem == "404 NOT_FOUND")
+    // The answer arrives though the worker has not read the body to its end, each time.
     let large = [UInt8](repeating: UInt8(ascii: "x"), count: 1 << 20)
-    #expect(
-      try [404, 502].contains(
-        deliver(large, event: "ping", signature: "sha256=", cluster).status))
+    for _ in 0..<20 {
+      let refused = try deliver(large, event: "ping", signature: "sha256=", cluster)
+      #expect(refused.problem == "404 NOT_FOUND")
+    }
     #expect(try cluster.get("/health").status == 200)
   }
 }

@@ -130,6 +130,8 @@ struct ClientError: Error {
 /// One connection to a pool.
 final class Client {
   let descriptor: Int32
+  /// Whether the other side closed with bytes of ours unread; nginx then takes an answer for broken off.
+  private(set) var wasReset = false
 
   /// Reading gives up after this many seconds, so that a hang is a failure and not an endless run.
   init(path: String, patience: Int = 30) throws {
@@ -176,7 +178,8 @@ final class Client {
       let count = recv(descriptor, &chunk, chunk.count, 0)
       if count > 0 { bytes += chunk[..<count] }
       // Unread bytes of ours make the end of the connection a reset.
-      if count == 0 || count < 0 && errno == ECONNRESET { return Answer(bytes) }
+      wasReset = count < 0 && errno == ECONNRESET
+      if count == 0 || wasReset { return Answer(bytes) }
       guard count > 0 else { throw ClientError(call: "recv") }
     }
   }

@@ -1,3 +1,4 @@
+import Concurrency
 import Glibc
 import Testing
 
@@ -53,6 +54,34 @@ extension FastCGITests {
       }
       #expect(isServed)
       #expect(pool.pool.drain() == .drained)
+    }
+
+    /// Two megabytes for a handler that takes 64 KiB.
+    private static let tooLarge = Record.post([UInt8](repeating: 7, count: 2 << 20))
+
+    @Test func `an answer that comes before the end of the body is not lost`() throws {
+      try withPool { pool throws in
+        for _ in 0..<50 {
+          let client = try pool.connect()
+          #expect(client.send(Self.tooLarge))
+          #expect(try client.readToEnd().status == "Status: 413 Content Too Large")
+          #expect(!client.wasReset)
+        }
+        #expect(pool.handler.undelivered.withLock { $0.isEmpty })
+      }
+    }
+
+    @Test func `who sends on after the answer is hung up on, and keeps no thread`() throws {
+      try withPool(threads: 1, configure: { $0.readingTimeout = .seconds(1) }) { pool throws in
+        let client = try pool.connect()
+        #expect(client.send(Self.tooLarge))
+        let isOver = try eventually {
+          let isHungUpOn = !client.send([UInt8](repeating: 0, count: 1 << 20))
+          return try pool.isAlive() && isHungUpOn
+        }
+        #expect(isOver)
+        #expect(try pool.isAlive())
+      }
     }
   }
 }
