@@ -29,9 +29,10 @@ import Testing
       settings: [
         "NOTIFY_SOCKET": listener.address, "WATCHDOG_USEC": "300000", "WORKER_THREADS": "3",
       ])
-    #expect(
-      try heard("WATCHDOG=1", by: listener).first
-        == "READY=1\nSTATUS=Serving; 0 of 3 threads at work")
+    let first = try heard("WATCHDOG=1", by: listener).first
+    // How many are busy, the cluster has decided by then.
+    let form = /READY=1\nSTATUS=Serving; [0-3] of 3 threads at work/
+    #expect(try #require(first).wholeMatch(of: form) != nil)
     #expect(cluster.workers[0].stop() == 0)
     #expect(
       try heard("STOPPING=1", by: listener).last
