@@ -47,6 +47,7 @@ let package = Package(
 
     .target(name: "StrictJSON", swiftSettings: strict),
     .target(name: "Concurrency", swiftSettings: pure),
+    .target(name: "Systemd", swiftSettings: strict),
     .target(name: "Runners", dependencies: ["Patterns"], swiftSettings: pure),
     .target(name: "Patterns", dependencies: ["CPCRE2"], swiftSettings: strict),
     .target(name: "JOSE", dependencies: ["COpenSSL", "StrictJSON"], swiftSettings: strict),
@@ -83,7 +84,8 @@ let package = Package(
       name: "runner-token-service",
       dependencies: [
         "Concurrency", "FastCGI", "GitHub", "HTTPClient", "Maintenance", "OIDC", "Patterns",
-        "Runners", "Storage", "TokenService", argumentParser, configuration, logging, systemPackage,
+        "Runners", "Storage", "Systemd", "TokenService", argumentParser, configuration, logging,
+        systemPackage,
       ],
       swiftSettings: strict),
     .executableTarget(
@@ -139,12 +141,15 @@ let package = Package(
     .testTarget(
       name: "EndToEndTests",
       dependencies: [
-        "Concurrency", "FastCGI", "Runners", "Storage", "StrictJSON", "TestSupport",
+        "Concurrency", "FastCGI", "Runners", "Storage", "StrictJSON", "Systemd", "TestSupport",
         "audit-writer", "github-simulator", "runner-token-service", grdb,
       ],
       swiftSettings: strict),
     .target(name: "SharedData", path: "Tests/SharedData", swiftSettings: strict),
     .testTarget(name: "StrictJSONTests", dependencies: ["StrictJSON"], swiftSettings: strict),
+    .testTarget(
+      name: "SystemdTests", dependencies: ["Concurrency", "Systemd", "TestSupport"],
+      swiftSettings: strict),
     .testTarget(name: "ConcurrencyTests", dependencies: ["Concurrency"], swiftSettings: strict),
     .testTarget(
       name: "JOSETests",

@@ -38,6 +38,8 @@ final class ConnectionSet: Sendable {
     var isClaimed = true
     var phase = Phase.silent
     var since = ContinuousClock.now
+    /// When a thread took it or last went on with it.
+    var claimedSince = ContinuousClock.now
     /// Whether its body counts as a large one.
     var isLarge = false
   }
@@ -120,8 +122,10 @@ final class ConnectionSet: Sendable {
   /// Notes what the thread that holds `connection` does next, and starts the deadline for it.
   func enter(_ phase: Phase, _ connection: Connection) {
     state.withLock {
+      let now = ContinuousClock.now
       $0.entries[connection.descriptor]?.phase = phase
-      $0.entries[connection.descriptor]?.since = .now
+      $0.entries[connection.descriptor]?.since = now
+      $0.entries[connection.descriptor]?.claimedSince = now
     }
   }
 
@@ -164,6 +168,16 @@ final class ConnectionSet: Sendable {
         }
       }
       if !state.isListening, !state.isDraining { state.isListening = listen() }
+    }
+  }
+
+  /// How many connections threads hold, and how many of those no thread has gone on with for longer than `limit`.
+  func held(
+    longerThan limit: Duration, at now: ContinuousClock.Instant
+  ) -> (all: Int, longer: Int) {
+    state.withLock { state in
+      let held = state.entries.values.filter(\.isClaimed)
+      return (held.count, held.count { now - $0.claimedSince > limit })
     }
   }
 
@@ -265,6 +279,7 @@ final class ConnectionSet: Sendable {
         !entry.isClaimed
       else { return nil }
       state.entries[descriptor]?.isClaimed = true
+      state.entries[descriptor]?.claimedSince = .now
       return entry.connection
     }
   }

@@ -30,8 +30,14 @@ public struct ListenSocket: Sendable {
     else {
       throw SystemCallError("standard input is not a listening socket", code: ENOTSOCK)
     }
-    try makeNonBlocking(STDIN_FILENO)
-    return ListenSocket(descriptor: STDIN_FILENO, ownedPath: nil)
+    return try shared(STDIN_FILENO)
+  }
+
+  /// A listening socket that others accept from as well.
+  static func shared(_ descriptor: Int32) throws -> ListenSocket {
+    try makeNonBlocking(descriptor)
+    try limitWaiting(descriptor)
+    return ListenSocket(descriptor: descriptor, ownedPath: nil)
   }
 
   /// Makes a socket at `path`, for the owner and the group only, in place of a dead one that an earlier process left.
@@ -76,6 +82,18 @@ public struct ListenSocket: Sendable {
     let flags = fcntl(descriptor, F_GETFL)
     guard flags >= 0, fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) == 0 else {
       throw SystemCallError("fcntl")
+    }
+  }
+
+  /// Sees to it that accepting hardly waits even where the descriptor is made a blocking one again. systemd does that for
+  /// every process that it starts with the socket as its standard input, and the flag is shared by all that have it: a
+  /// thread that finds the connection taken by another process would wait for the next one, and hold up its own process.
+  private static func limitWaiting(_ descriptor: Int32) throws {
+    // The shortest that the kernel knows, about four milliseconds.
+    var time = timeval(tv_sec: 0, tv_usec: 1)
+    let size = socklen_t(MemoryLayout<timeval>.size)
+    guard setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &time, size) == 0 else {
+      throw SystemCallError("setsockopt")
     }
   }
 

@@ -23,6 +23,9 @@ public final class WorkerPool: Sendable {
     public var readingTimeout: Duration = .seconds(10)
     /// How long the web server may take to read an answer.
     public var writingTimeout: Duration = .seconds(30)
+    /// How long a thread may be at work on a request, or on writing its answer, before it counts as stuck. Longer than
+    /// anything that it may wait for, `writingTimeout` included.
+    public var stuckAfter: Duration = .seconds(60)
     /// How long requests in flight may take to end after SIGTERM.
     public var drainTimeout: Duration = .seconds(25)
 
@@ -112,16 +115,60 @@ public final class WorkerPool: Sendable {
     try startThread { self.sweepUntilDrained() }
   }
 
-  /// Returns on SIGTERM or SIGINT. On the main thread, after `blockSignals`.
-  public static func waitForTermination(onHangUp: () -> Void = {}) {
-    var signals = controlSignals()
+  /// Returns on SIGTERM or SIGINT. On the main thread, after `blockSignals`. Calls `onHangUp` for each SIGHUP, and `onTick`
+  /// each time that `interval` has passed, if there is one.
+  public static func waitForTermination(
+    onHangUp: () -> Void = {}, every interval: Duration? = nil, _ onTick: () -> Void = {}
+  ) {
+    var nextTick = interval.map { ContinuousClock.now + $0 }
     while true {
-      switch sigwaitinfo(&signals, nil) {
+      switch nextSignal(before: nextTick) {
       case SIGTERM, SIGINT: return
       case SIGHUP: onHangUp()
       default: break
       }
+      // Beside any signal: a stream of those must not hold up the ticks.
+      if let interval, let due = nextTick, .now >= due {
+        onTick()
+        nextTick = .now + interval
+      }
     }
+  }
+
+  /// The next signal's number, or -1 when `deadline` has come or the wait was interrupted.
+  private static func nextSignal(before deadline: ContinuousClock.Instant?) -> Int32 {
+    var signals = controlSignals()
+    guard let deadline else { return sigwaitinfo(&signals, nil) }
+    let rest = max(.zero, deadline - .now).components
+    var time = timespec(tv_sec: Int(rest.seconds), tv_nsec: Int(rest.attoseconds / 1_000_000_000))
+    return sigtimedwait(&signals, nil, &time)
+  }
+
+  /// How the threads do.
+  public struct Vitals: Sendable, Equatable {
+    /// How many there should be.
+    public let threads: Int
+    /// How many are at work on a request.
+    public let busy: Int
+    /// How many of those have been for longer than `Options.stuckAfter`.
+    public let stuck: Int
+    /// How many have ended though the pool has not.
+    public let lost: Int
+
+    public init(threads: Int, busy: Int, stuck: Int, lost: Int) {
+      self.threads = threads
+      self.busy = busy
+      self.stuck = stuck
+      self.lost = lost
+    }
+  }
+
+  /// How the threads do, between `start` and `drain`.
+  public func vitals(at now: ContinuousClock.Instant = .now) -> Vitals {
+    let held = connections.held(longerThan: options.stuckAfter, at: now)
+    return Vitals(
+      threads: options.threads, busy: held.all, stuck: held.longer,
+      lost: options.threads - runningThreads.withLock { $0 })
   }
 
   /// Stops accepting, lets the requests in flight end, and ends the threads. At most `drainTimeout`.

@@ -12,17 +12,21 @@ extension Maintenance {
     let name: String
     /// Seconds from the end of one run to the next.
     let interval: Int
+    /// How many seconds one run may take before it counts as stuck. Much longer than any that goes on takes: a request to
+    /// GitHub ends within seconds, but a sync may make hundreds.
+    var limit = 3600
     /// Returns in how many seconds to run again at the earliest, if not after `interval`.
     let run: @Sendable () throws -> Int?
   }
 
   /// Does all of its work until `stop` says so, and returns when what was under way has ended.
-  public func run(until stop: StopSignal) {
+  /// - Parameter timedWork: has each run of a task, for whoever wants to know of one that is stuck.
+  public func run(until stop: StopSignal, as timedWork: TimedWork = TimedWork()) {
     let group = DispatchGroup()
     for task in tasks {
       group.enter()
       let thread = Thread {
-        self.run(task, until: stop)
+        self.run(task, until: stop, as: timedWork)
         group.leave()
       }
       thread.name = task.name
@@ -54,20 +58,20 @@ extension Maintenance {
         try catchUpMirror()
         return nil
       },
-      Task(name: "checkpoint", interval: 1) {
+      Task(name: "checkpoint", interval: 1, limit: 600) {
         try database.checkpointIfDue()
         return nil
       },
     ]
   }
 
-  private func run(_ task: Task, until stop: StopSignal) {
+  private func run(_ task: Task, until stop: StopSignal, as timedWork: TimedWork) {
     var failures = 0
     var isPaused = false
     var delay = 0
     while !stop.wait(until: .now + .seconds(delay)) {
       do {
-        let wanted = try task.run()
+        let wanted = try timedWork.run(task.name, within: .seconds(task.limit)) { try task.run() }
         failures = 0
         isPaused = false
         delay = wanted ?? task.interval

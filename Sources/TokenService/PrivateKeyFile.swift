@@ -4,6 +4,8 @@ import JOSE
 /// The file that holds the GitHub App's private key.
 struct PrivateKeyFile {
   let path: String
+  /// Where systemd puts what a unit's `LoadCredential=` names, for this process alone; nil where it puts nothing.
+  var credentialsDirectory = ProcessInfo.processInfo.environment["CREDENTIALS_DIRECTORY"]
 
   /// Why it cannot be used, for the admin who configured it.
   struct Fault: Error {
@@ -19,8 +21,11 @@ struct PrivateKeyFile {
     guard attributes[.type] as? FileAttributeType == .typeRegular else {
       throw Fault(reason: "\(path) is not a file")
     }
-    let mode = (attributes[.posixPermissions] as? NSNumber)?.intValue ?? 0o777
-    guard mode & 0o077 == 0 else {
+    let access = Access(
+      mode: (attributes[.posixPermissions] as? NSNumber)?.intValue ?? 0o777,
+      owner: (attributes[.ownerAccountID] as? NSNumber)?.intValue,
+      group: (attributes[.groupOwnerAccountID] as? NSNumber)?.intValue)
+    guard access.isPrivate(asCredential: isCredential(target)) else {
       throw Fault(reason: "\(path) can be read by others; run chmod 600 \(path)")
     }
     guard let pem = FileManager.default.contents(atPath: path) else {
@@ -34,5 +39,28 @@ struct PrivateKeyFile {
       throw Fault(reason: "\(path) is not an RSA key, and GitHub gives Apps no other")
     }
     return key
+  }
+
+  /// Whether a path without links in it lies in the directory of credentials.
+  private func isCredential(_ target: String) -> Bool {
+    guard let credentialsDirectory, credentialsDirectory.hasPrefix("/") else { return false }
+    let directory = URL(fileURLWithPath: credentialsDirectory).resolvingSymlinksInPath().path
+    return directory != "/" && target.hasPrefix(directory + "/")
+  }
+
+  /// Who may do what with a file, as far as its mode says so.
+  struct Access {
+    let mode: Int
+    let owner: Int?
+    let group: Int?
+
+    /// Whether only the owner can read it.
+    ///
+    /// A credential is root's, and an access control list lets the service's user read it. Of such a list, the mode shows
+    /// what it allows at most in place of what the group may (acl(5)): that one bit is allowed, for root's group.
+    func isPrivate(asCredential isCredential: Bool) -> Bool {
+      if mode & 0o077 == 0 { return true }
+      return isCredential && mode & 0o037 == 0 && owner == 0 && group == 0
+    }
   }
 }

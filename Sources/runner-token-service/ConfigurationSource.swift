@@ -30,7 +30,8 @@ struct ConfigurationSource {
     let outcome = Outcome()
     let isDone = DispatchSemaphore(value: 0)
     // The library reads files asynchronously; the program begins with one thread and wants to go on with the answer.
-    Task.detached {
+    // Of a priority that needs no privilege: Dispatch would say on standard error that it was refused a higher one.
+    Task.detached(priority: .utility) {
       do {
         outcome.provider = try await EnvironmentVariablesProvider(
           environmentFilePath: FilePath(path), allowMissing: envFile == nil)

@@ -8,6 +8,7 @@ import Logging
 import Maintenance
 import Runners
 import Storage
+import Systemd
 import TokenService
 
 /// `maintain`: keeps what is known here and what is so at GitHub together, until it is told to stop.
@@ -37,8 +38,10 @@ struct MaintainCommand: ParsableCommand {
     let settings = try configuration.settings()
     let logger = settings.logger
     for warning in settings.warnings { logger.warning("\(warning)") }
+    let supervision: Supervision
     let database: Database
     do {
+      supervision = try Supervision(logger: logger)
       database = try Database(path: settings.databasePath) { Timestamp(Date()) }
       try AuditFile(path: settings.auditLogPath).checkWritable()
     } catch {
@@ -48,18 +51,26 @@ struct MaintainCommand: ParsableCommand {
 
     let stop = StopSignal()
     let end = StopSignal()
+    let work = TimedWork()
+    let isAtWork = Locked(false)
     let maintenance = settings.maintenance(
       of: database, by: .maintenance, logger: logger, http: .curl { stop.isSet })
     Thread {
       Self.waitForTurn(database, logger, stop)
       if !stop.isSet {
+        isAtWork.withLock { $0 = true }
         logger.info("started", metadata: ["version": "\(Version.current)"])
-        maintenance.run(until: stop)
+        maintenance.run(until: stop, as: work)
       }
       end.set()
     }.start()
 
-    WorkerPool.waitForTermination()
+    supervision.ready("Started")
+    WorkerPool.waitForTermination(every: supervision.interval) {
+      supervision.report(
+        isAtWork.withLock { $0 } ? work.health : .well("Waiting for another maintenance process"))
+    }
+    supervision.stopping("Ending what is under way")
     stop.set()
     if end.wait(until: .now + Self.patience) {
       logger.info("stopped")

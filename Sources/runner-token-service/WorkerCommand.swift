@@ -7,6 +7,7 @@ import Logging
 import OIDC
 import Runners
 import Storage
+import Systemd
 import TokenService
 
 /// `worker`: answers requests until it is told to stop.
@@ -47,7 +48,9 @@ struct WorkerCommand: ParsableCommand {
 
     let auditFile = AuditFile(path: settings.auditLogPath)
     let pool: WorkerPool
+    let supervision: Supervision
     do {
+      supervision = try Supervision(logger: logger)
       // The socket last: where anything else is missing, none is left behind.
       let service = try Self.service(settings, auditFile, logger)
       let listener =
@@ -63,10 +66,16 @@ struct WorkerCommand: ParsableCommand {
       Diagnostic.print("The worker cannot start: \(error)")
       throw ExitCode.failure
     }
+    try pool.start()
     logger.info(
       "started",
       metadata: ["version": "\(Version.current)", "threads": "\(settings.workerThreads)"])
-    let outcome = try pool.run(onHangUp: auditFile.reopen)
+    supervision.ready(pool.vitals().summary)
+    WorkerPool.waitForTermination(onHangUp: auditFile.reopen, every: supervision.interval) {
+      supervision.report(pool.vitals().health)
+    }
+    supervision.stopping("Finishing the requests in flight")
+    let outcome = pool.drain()
     switch outcome {
     case .drained:
       logger.info("stopped")

@@ -6,6 +6,7 @@ import Testing
   static let allowed: [String: Set<String>] = [
     "StrictJSON": [],
     "Concurrency": [],
+    "Systemd": [],
     "Runners": ["Patterns"],
     "Patterns": ["CPCRE2"],
     "JOSE": ["COpenSSL", "StrictJSON"],
@@ -22,7 +23,8 @@ import Testing
     "runner-token-service": [
       "ArgumentParser", "Concurrency", "Configuration", "FastCGI", "GitHub", "HTTPClient",
       "Logging",
-      "Maintenance", "OIDC", "Patterns", "Runners", "Storage", "SystemPackage", "TokenService",
+      "Maintenance", "OIDC", "Patterns", "Runners", "Storage", "SystemPackage", "Systemd",
+      "TokenService",
     ],
     "github-simulator": ["ArgumentParser", "Concurrency", "FastCGI", "JOSE", "StrictJSON"],
   ]

@@ -1,3 +1,4 @@
+import Concurrency
 import Foundation
 import Testing
 
@@ -13,6 +14,30 @@ extension FastCGITests {
         #expect(attributes[.posixPermissions] as? Int == 0o660)
         #expect(fcntl(socket.descriptor, F_GETFL) & O_NONBLOCK != 0)
         #expect(fcntl(socket.descriptor, F_GETFD) & FD_CLOEXEC != 0)
+      }
+    }
+
+    @Test
+    func `accepting from a shared socket does not wait though somebody made it a blocking one`()
+      throws
+    {
+      try withDirectory { directory in
+        let own = try ListenSocket.bound(to: directory + "/s")
+        defer { close(own.descriptor) }
+        let descriptor = try ListenSocket.shared(own.descriptor).descriptor
+        // As systemd does when it starts the next worker.
+        let flags = fcntl(descriptor, F_GETFL)
+        #expect(fcntl(descriptor, F_SETFL, flags & ~O_NONBLOCK) == 0)
+        let outcome = Locked<Int32?>(nil)
+        let thread = startThread {
+          let connection = accept(descriptor, nil, nil)
+          outcome.withLock { $0 = connection < 0 ? errno : 0 }
+        }
+        #expect(eventually { outcome.withLock { $0 } == EAGAIN })
+        // Ends the thread if it waits after all.
+        let client = try Client(path: directory + "/s")
+        thread.wait()
+        withExtendedLifetime(client) {}
       }
     }
 

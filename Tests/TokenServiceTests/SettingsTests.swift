@@ -1,6 +1,7 @@
 import Configuration
 import Foundation
 import GitHub
+import Glibc
 import JOSE
 import Runners
 import TestSupport
@@ -129,6 +130,49 @@ import Testing
     #expect(faults([:]) == ["GITHUB_APP_PRIVATE_KEY_PATH"])
     try FileManager.default.setAttributes([.posixPermissions: 0o400], ofItemAtPath: path)
     #expect(faults([:]) == [])
+  }
+
+  /// Of a credential that systemd hands over, the mode shows the group a right that an access control list gives to the
+  /// service's user.
+  @Test(arguments: [
+    (0o400, 1000, true, true), (0o400, 1000, false, true), (0o440, 0, true, true),
+    (0o440, 0, false, false), (0o440, 1000, true, false), (0o460, 0, true, false),
+    (0o444, 0, true, false), (0o604, 0, true, false),
+  ])
+  func `only a credential of root's may show its group a right to read`(
+    mode: Int, owner: Int, isCredential: Bool, isPrivate: Bool
+  ) {
+    let access = PrivateKeyFile.Access(mode: mode, owner: owner, group: 0)
+    #expect(access.isPrivate(asCredential: isCredential) == isPrivate)
+    let others = PrivateKeyFile.Access(mode: mode, owner: owner, group: 100)
+    #expect(others.isPrivate(asCredential: isCredential) == (mode == 0o400))
+  }
+
+  /// As root only: nobody else can make a file that is root's.
+  @Test(.enabled(if: getuid() == 0))
+  func `a credential is one by its place, whatever links lead to or from it`() throws {
+    let credentials = directory.file("credentials")
+    let (inside, outside) = (credentials + "/app.pem", directory.file("app.pem"))
+    let files = FileManager.default
+    try files.createDirectory(atPath: credentials, withIntermediateDirectories: false)
+    try files.copyItem(atPath: outside, toPath: inside)
+    for path in [inside, outside] {
+      try files.setAttributes([.posixPermissions: 0o440], ofItemAtPath: path)
+    }
+    try files.createSymbolicLink(
+      atPath: credentials + "/link.pem", withDestinationPath: outside)
+    let isUsable = { (path: String, directory: String?) in
+      (try? PrivateKeyFile(path: path, credentialsDirectory: directory).read()) != nil
+    }
+    #expect(isUsable(inside, credentials))
+    #expect(isUsable(inside, credentials + "/"))
+    #expect(!isUsable(inside, nil))
+    #expect(!isUsable(inside, ""))
+    #expect(!isUsable(inside, "/"))
+    #expect(!isUsable(inside, directory.file("cred")))
+    #expect(!isUsable(outside, credentials))
+    #expect(!isUsable(credentials + "/link.pem", credentials))
+    #expect(!isUsable(credentials + "/../app.pem", credentials))
   }
 
   @Test func `a key that is no RSA private key is refused`() throws {
