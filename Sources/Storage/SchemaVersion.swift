@@ -23,7 +23,7 @@ enum SchemaVersion {
     guard applied.count == Migration.all.count else {
       throw StorageError.wrongSchema(
         "the database is at migration \(applied.count) of \(Migration.all.count); "
-          + "run `runner-token-service init-db`")
+          + "stop the workers and the maintenance process, and run `runner-token-service init-db`")
     }
   }
 
@@ -70,8 +70,8 @@ enum SchemaVersion {
   private static func checkKnown(_ applied: [Applied]) throws {
     guard applied.count <= Migration.all.count else {
       throw StorageError.wrongSchema(
-        "the database is at migration \(applied.count), newer than this program knows; "
-          + "install the version that made it")
+        "this program is older than its database, which has had the migration \(applied.last?.name ?? ""); "
+          + "install the version of it that made this migration, or restore a backup from before")
     }
     for (applied, migration) in zip(applied, Migration.all) {
       guard applied.number == migration.number, applied.checksum == (try migration.checksum())

@@ -39,7 +39,7 @@ struct MaintainCommand: ParsableCommand {
     for warning in settings.warnings { logger.warning("\(warning)") }
     let database: Database
     do {
-      database = try Database(path: settings.databasePath) { Timestamp(Date()) }
+      database = try ServiceState.database(at: settings.databasePath)
       try AuditFile(path: settings.auditLogPath).checkWritable()
     } catch {
       Diagnostic.print("The maintenance process cannot start: \(error)")

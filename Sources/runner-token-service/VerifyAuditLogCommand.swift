@@ -66,7 +66,7 @@ struct VerifyAuditLogCommand: ParsableCommand {
   }
 
   func run() throws {
-    try ServiceState.run(try configuration.settings()) { state in
+    try ServiceState.run(try configuration.localSettings()) { state in
       do {
         let log = try verified(state)
         let mirrors = try mirror.map { try compare($0, state) }

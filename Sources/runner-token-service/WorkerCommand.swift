@@ -48,8 +48,9 @@ struct WorkerCommand: ParsableCommand {
     let auditFile = AuditFile(path: settings.auditLogPath)
     let pool: WorkerPool
     do {
+      let database = try ServiceState.database(at: settings.databasePath)
       // The socket last: where anything else is missing, none is left behind.
-      let service = try Self.service(settings, auditFile, logger)
+      let service = try Self.service(settings, database, auditFile, logger)
       let listener =
         if let listen { try ListenSocket.bound(to: listen) } else {
           try ListenSocket.standardInput()
@@ -83,7 +84,7 @@ struct WorkerCommand: ParsableCommand {
   }
 
   private static func service(
-    _ settings: Settings, _ auditFile: AuditFile, _ logger: Logger
+    _ settings: Settings, _ database: Database, _ auditFile: AuditFile, _ logger: Logger
   ) throws -> Service {
     let http = HTTPClient.curl()
     let now: @Sendable () -> Date = { Date() }
@@ -103,8 +104,7 @@ struct WorkerCommand: ParsableCommand {
         apiURL: settings.github.apiURL, organization: settings.github.organization,
         credentials: settings.github.credentials, http: http,
         maximumWaiters: settings.maximumGitHubWaiters, now: now),
-      database: try Database(path: settings.databasePath) { Timestamp(now()) },
-      auditFile: auditFile, logger: logger, now: now)
+      database: database, auditFile: auditFile, logger: logger, now: now)
   }
 }
 

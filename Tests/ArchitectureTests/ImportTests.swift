@@ -22,7 +22,7 @@ import Testing
     "runner-token-service": [
       "ArgumentParser", "Concurrency", "Configuration", "FastCGI", "GitHub", "HTTPClient",
       "Logging",
-      "Maintenance", "OIDC", "Patterns", "Runners", "Storage", "SystemPackage", "TokenService",
+      "Maintenance", "OIDC", "Patterns", "Runners", "Storage", "TokenService",
     ],
     "github-simulator": ["ArgumentParser", "Concurrency", "FastCGI", "JOSE", "StrictJSON"],
   ]
