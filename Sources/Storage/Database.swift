@@ -1,5 +1,4 @@
 import CSQLite
-import Concurrency
 import Foundation
 import GRDB
 public import Runners
@@ -13,8 +12,6 @@ public final class Database: Sendable {
   private let now: @Sendable () -> Timestamp
   /// Held as long as the database is open; nil for whoever is about to replace it.
   private let use: DatabaseUse?
-  /// SQLite's count of the schema's changes when the schema was last found to be ours.
-  private let checkedSchema = Locked<Int64>(-1)
 
   /// Opens the database at `path`, which `migrate` has prepared.
   /// Throws `wrongSchema` if it is not the schema of this program, `databaseUnavailable` if it cannot be opened.
@@ -50,7 +47,7 @@ public final class Database: Sendable {
       }
       // Once more: the library lowers it to NORMAL for the connection that writes.
       try pool.writeWithoutTransaction { try $0.execute(sql: Self.durableCommits) }
-      try pool.read { try checkSchema(of: $0) }
+      try pool.read { try SchemaVersion.check($0) }
     } catch {
       throw StorageError(error, at: path)
     }
@@ -125,7 +122,7 @@ public final class Database: Sendable {
         try writeLock.exclusive(until: deadline) {
           var result: Result?
           try database.inTransaction(.immediate) {
-            try checkSchema(of: database)
+            try SchemaVersion.checkUnchanged(database)
             result = try body(Transaction(database: database, now: now()))
             return .commit
           }
@@ -180,15 +177,6 @@ public final class Database: Sendable {
   /// Throws `wrongSchema` unless the schema is still that of this program.
   public func checkSchema() throws {
     try read { try SchemaVersion.check($0.database) }
-  }
-
-  /// The same, for little where nothing has changed: a program must not write by rules that another version has replaced.
-  private func checkSchema(of database: GRDB.Database) throws {
-    let changes = try database.cachedStatement(sql: "PRAGMA schema_version")
-    let count = try Int64.fetchOne(changes) ?? -1
-    guard checkedSchema.withLock({ $0 != count }) else { return }
-    try SchemaVersion.check(database)
-    checkedSchema.withLock { $0 = count }
   }
 
   /// Throws unless the database can be written.

@@ -27,6 +27,14 @@ enum SchemaVersion {
     }
   }
 
+  /// The same for somebody who has checked it before, at the price of counting a few rows: a program must not write by rules
+  /// that another version has replaced meanwhile.
+  static func checkUnchanged(_ database: GRDB.Database) throws {
+    let count = try database.cachedStatement(sql: "SELECT count(*) FROM schema_migrations")
+    guard try Int.fetchOne(count) != Migration.all.count else { return }
+    try check(database)
+  }
+
   /// Applies what is missing, each migration in a transaction of its own.
   static func migrate(_ queue: DatabaseQueue, now: Timestamp) throws -> [String] {
     let applied = try queue.write { database in

@@ -21,8 +21,8 @@ struct SetupCommand: ParsableCommand {
       cannot be used.
 
       Examples:
-        sudo runner-token-service setup
-        sudo runner-token-service setup --non-interactive \\
+        runner-token-service setup
+        runner-token-service setup --non-interactive \\
           --organization octo-org --app-id 12345 \\
           --key /etc/runner-token-service/github-app.pem \\
           --issuer https://id.example.com --audience runner-token-service \\

@@ -1,4 +1,5 @@
 import Foundation
+import GRDB
 import StrictJSON
 import TestSupport
 import Testing
@@ -54,6 +55,43 @@ import Testing
     #expect(after.removed - before.removed == Self.perKind)
     #expect(after.runnersAtGitHub == before.runnersAtGitHub)
     #expect(try cluster.command(["verify-audit-log"]).status == 0)
+  }
+
+  @Test func `workers that an upgrade has left behind grant nothing, and say why`() throws {
+    let cluster = try Cluster()
+    let alice = try cluster.token("alice")
+    let path = "/api/v1/runners/provision"
+    let body = #"{"runner_name_prefix":"ci","labels":["gpu"]}"#
+    #expect(try cluster.post(path, body, token: alice).status == 201)
+    let issued = try cluster.state()["registration_tokens_issued"]
+
+    // As init-db of a later version does it.
+    func migrate(_ sql: String) throws {
+      let queue = try DatabaseQueue(path: cluster.directory.file("service.db"))
+      try queue.write { try $0.execute(sql: sql) }
+    }
+    try migrate("INSERT INTO schema_migrations VALUES (99, '0099_newer', 'x', '2030-01-01')")
+    for _ in 0..<4 {
+      #expect(
+        try cluster.post(path, body, token: alice).problem == "503 DATABASE_UNAVAILABLE")
+    }
+    #expect(
+      try eventually(seconds: 20) {
+        let report = try cluster.get("/health/ready")
+        return try report.status == 503
+          && report.object["checks"]?.object?["schema"] == .string("failed")
+      })
+    let causes = try cluster.logLines("worker.log", "a check failed")
+    #expect(causes.contains { $0["cause"]?.string?.contains("older than its database") == true })
+    #expect(try cluster.state()["registration_tokens_issued"] == issued)
+    // No command works by the old rules either, and no worker starts.
+    #expect(try cluster.command(["set-label-policy", "--user", "a", "--label", "b"]).status == 1)
+    let late = try cluster.startWorker()
+    #expect(late.waitForEnd(seconds: 20) && late.status == 1)
+
+    // The honest case: once program and database are of one version, they go on.
+    try migrate("DELETE FROM schema_migrations WHERE number = 99")
+    #expect(try cluster.post(path, body, token: alice).status == 201)
   }
 
   /// Requests one after the other on one connection, at an even pace, as a running program.

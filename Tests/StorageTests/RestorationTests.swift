@@ -54,11 +54,14 @@ import Testing
     try record(3)
     let lost = try open().read { try $0.auditLog.head() }
 
-    let restoration = try restoration()
-    #expect(restoration.log.head == backedUp)
-    #expect(
-      restoration.former == .readable(head: lost, newerRecords: 3, continuesBackup: true))
-    let outcome = try restoration.place(auditedIn: file, by: .init(identity: "cli:root"))
+    func restore() throws -> DatabaseRestoration.Outcome {
+      let restoration = try restoration()
+      #expect(restoration.log.head == backedUp)
+      #expect(
+        restoration.former == .readable(head: lost, newerRecords: 3, continuesBackup: true))
+      return try restoration.place(auditedIn: file, by: .init(identity: "cli:root"))
+    }
+    let outcome = try restore()
     #expect(outcome.head.id == 3)
     #expect(
       Set(outcome.setAside).isSuperset(of: [
@@ -180,9 +183,11 @@ import Testing
     let queue = try DatabaseQueue(path: backup)
     try queue.writeWithoutTransaction { try $0.execute(sql: sql) }
     try queue.close()
-    let restoration = try restoration()
-    #expect(restoration.migrations.count == 2)
-    _ = try restoration.place(auditedIn: file, by: .init())
+    do {
+      let restoration = try restoration()
+      #expect(restoration.migrations.count == 2)
+      _ = try restoration.place(auditedIn: file, by: .init())
+    }
     let labels = try open().read { try $0.labelPolicies.policy(of: "alice@example.com")?.revision }
     #expect(labels == 2)
   }
@@ -191,12 +196,14 @@ import Testing
     try record(1)
     try open().backUp(to: backup)
     try Data("no database".utf8).write(to: URL(filePath: path))
-    let restoration = try restoration()
-    guard case .unreadable = restoration.former else {
-      Issue.record("\(restoration.former)")
-      return
+    do {
+      let restoration = try restoration()
+      guard case .unreadable = restoration.former else {
+        Issue.record("\(restoration.former)")
+        return
+      }
+      _ = try restoration.place(auditedIn: file, by: .init())
     }
-    _ = try restoration.place(auditedIn: file, by: .init())
     #expect(try open().verifyAuditLog().head.id == 2)
   }
 
