@@ -19,7 +19,6 @@ let argumentParser = Target.Dependency.product(
 let configuration = Target.Dependency.product(
   name: "Configuration", package: "swift-configuration")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
-let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
 let package = Package(
@@ -29,7 +28,6 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
-    .package(url: "https://github.com/apple/swift-system", from: "1.6.0"),
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
   ],
   targets: [
@@ -85,7 +83,6 @@ let package = Package(
       dependencies: [
         "Concurrency", "FastCGI", "GitHub", "HTTPClient", "Maintenance", "OIDC", "Patterns",
         "Runners", "Storage", "Systemd", "TokenService", argumentParser, configuration, logging,
-        systemPackage,
       ],
       swiftSettings: strict),
     .executableTarget(
@@ -129,6 +126,7 @@ let package = Package(
     .testTarget(
       name: "StorageTests",
       dependencies: ["Migrations", "Runners", "Storage", "TestSupport", grdb],
+      exclude: ["Schemas"],
       swiftSettings: strict),
     .testTarget(
       name: "TokenServiceTests",

@@ -16,6 +16,19 @@ extension GitHubClient {
     return try decode(InstallationDescription.self, response)
   }
 
+  /// The number of the App's installation in the organization, whatever that of the credentials is. Throws `notFound` where
+  /// the App is not installed there.
+  public func organizationInstallationID() throws(GitHubError) -> Int64 {
+    let response = try sendAsApp(
+      .get, apiURL + "/orgs/\(organization)/installation", isRepeatable: true)
+    guard response.status == 200 else { throw failure(response) }
+    return try decode(InstallationNumber.self, response).id
+  }
+
+  private struct InstallationNumber: Decodable {
+    let id: Int64
+  }
+
   /// A page of the attempts to deliver webhooks to the App that failed, newest first, and where the next page is.
   public func failedDeliveries(
     at url: String? = nil

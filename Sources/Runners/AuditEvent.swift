@@ -40,6 +40,8 @@ public struct AuditEvent: Sendable, Equatable {
     case export
     /// An admin moves the oldest part of the log to a file.
     case archive
+    /// An admin put a backup in the database's place.
+    case restore
   }
 
   /// A value of `data`. Never a secret.

@@ -34,9 +34,17 @@ public final class AuditFile: Sendable {
     }
   }
 
-  /// Throws unless the file can be opened for appending.
+  /// Throws unless the file can be opened for appending and its disk has room.
   public func checkWritable() throws(StorageError) {
-    try file.withLock { (file) throws(StorageError) in _ = try current(&file) }
+    try file.withLock { (file) throws(StorageError) in
+      let open = try current(&file)
+      var disk = statvfs()
+      guard fstatvfs(open.descriptor, &disk) == 0 else { throw unavailable() }
+      // Some file systems do not count their blocks.
+      guard disk.f_bavail > 0 || disk.f_blocks == 0 else {
+        throw .auditFileUnavailable("\(path): the disk is full")
+      }
+    }
   }
 
   /// Opens the file anew before the next line, whatever has become of the path.

@@ -12,14 +12,14 @@ extension Database {
       let verdict = try copy.writeWithoutTransaction { database in
         // The copy has the original's journal mode, and with it two more files beside it.
         _ = try String.fetchOne(database, sql: "PRAGMA journal_mode = DELETE")
-        return try String.fetchOne(database, sql: "PRAGMA quick_check")
+        return try String.fetchOne(database, sql: "PRAGMA integrity_check")
       }
       try copy.close()
       guard verdict == "ok" else {
         throw StorageError.databaseUnavailable("the copy is damaged: \(verdict ?? "no verdict")")
       }
     } catch {
-      throw StorageError(error)
+      throw StorageError(error, at: path)
     }
   }
 }

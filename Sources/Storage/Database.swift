@@ -10,13 +10,32 @@ public final class Database: ReadableDatabase {
   private let writeLock: FileLock
   private let checkpoint: Checkpoint
   private let now: @Sendable () -> Timestamp
+  /// Held as long as the database is open; nil for whoever is about to replace it.
+  private let use: DatabaseUse?
 
   /// Opens the database at `path`, which `migrate` has prepared.
   /// Throws `wrongSchema` if it is not the schema of this program, `databaseUnavailable` if it cannot be opened.
-  public init(path: String, now: @escaping @Sendable () -> Timestamp) throws(StorageError) {
-    guard FileManager.default.fileExists(atPath: path) else {
-      throw .databaseUnavailable("\(path) does not exist; run `runner-token-service init-db`")
+  public convenience init(
+    path: String, now: @escaping @Sendable () -> Timestamp
+  ) throws(StorageError) {
+    try Self.checkThere(path)
+    try self.init(path: path, use: try DatabaseUse(ofDatabaseAt: path), now: now)
+  }
+
+  private static func checkThere(_ path: String) throws(StorageError) {
+    var status = stat()
+    guard stat(path, &status) != 0 else { return }
+    guard errno == ENOENT else {
+      throw .databaseUnavailable("\(path): \(String(cString: strerror(errno)))")
     }
+    throw .databaseUnavailable("\(path) does not exist; run `runner-token-service init-db`")
+  }
+
+  /// - Parameter use: nil for somebody who has the database to themselves.
+  init(
+    path: String, use: DatabaseUse?, now: @escaping @Sendable () -> Timestamp
+  ) throws(StorageError) {
+    self.use = use
     self.path = path
     self.now = now
     writeLock = try FileLock(path: path + ".lock")
@@ -30,7 +49,7 @@ public final class Database: ReadableDatabase {
       try pool.writeWithoutTransaction { try $0.execute(sql: Self.durableCommits) }
       try pool.read { try SchemaVersion.check($0) }
     } catch {
-      throw StorageError(error)
+      throw StorageError(error, at: path)
     }
   }
 
@@ -41,6 +60,8 @@ public final class Database: ReadableDatabase {
     // The file and its companions are for their owner only.
     let mask = umask(0o077)
     defer { umask(mask) }
+    let use = try DatabaseUse(ofDatabaseAt: path)
+    defer { withExtendedLifetime(use) {} }
     let lock = try FileLock(path: path + ".lock")
     do {
       return try lock.exclusive(until: .now + FileLock.patience) {
@@ -54,7 +75,7 @@ public final class Database: ReadableDatabase {
         return applied
       }
     } catch {
-      throw StorageError(error)
+      throw StorageError(error, at: path)
     }
   }
 
@@ -82,12 +103,12 @@ public final class Database: ReadableDatabase {
     do {
       return try pool.read { try body(Transaction(database: $0, now: now())) }
     } catch let error as DatabaseError {
-      throw StorageError(error)
+      throw StorageError(error, at: path)
     }
   }
 
   /// Runs `body` in one immediate transaction, which is rolled back if it throws. Never do anything in it that may wait
-  /// for another host.
+  /// for another host. Throws `wrongSchema` where somebody has migrated the database meanwhile.
   ///
   /// `afterCommit` runs before anybody else can write, so that what it writes elsewhere is in the order of the commits. If
   /// it throws, the transaction stands all the same.
@@ -101,6 +122,7 @@ public final class Database: ReadableDatabase {
         try writeLock.exclusive(until: deadline) {
           var result: Result?
           try database.inTransaction(.immediate) {
+            try SchemaVersion.checkUnchanged(database)
             result = try body(Transaction(database: database, now: now()))
             return .commit
           }
@@ -112,7 +134,7 @@ public final class Database: ReadableDatabase {
       guard let result else { throw StorageError.databaseUnavailable("nothing was committed") }
       return result
     } catch let error as DatabaseError {
-      throw StorageError(error)
+      throw StorageError(error, at: path)
     }
   }
 
@@ -130,7 +152,17 @@ public final class Database: ReadableDatabase {
         try writeLock.exclusive(until: .now + FileLock.patience) { checkpoint.runIfDue(database) }
       }
     } catch {
-      throw StorageError(error)
+      throw StorageError(error, at: path)
+    }
+  }
+
+  /// Copies the whole write-ahead log into the database's file, which by itself is then the whole database. For somebody
+  /// who has it alone.
+  func foldLog() throws {
+    do {
+      try pool.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
+    } catch {
+      throw StorageError(error, at: path)
     }
   }
 
@@ -183,14 +215,17 @@ public struct Transaction {
 }
 
 extension StorageError {
-  /// SQLite's message names no values, only tables and causes.
-  init(_ error: any Error) {
+  /// SQLite's message names no values, only tables and causes; where one of the files at `path` is the cause, it is told
+  /// what is wrong with that.
+  init(_ error: any Error, at path: String) {
     switch error {
     case let error as StorageError: self = error
     case let error as DatabaseError:
-      self = .databaseUnavailable(
-        "\(error.message ?? "no message") (code \(error.extendedResultCode.rawValue))")
-    default: self = .databaseUnavailable(String(describing: error))
+      let message =
+        "\(error.message ?? "no message") (code \(error.extendedResultCode.rawValue))"
+      let fault = DatabaseFiles(path: path).fault
+      self = .databaseUnavailable("\(path): \(message)\(fault.map { "; \($0)" } ?? "")")
+    default: self = .databaseUnavailable("\(path): \(error)")
     }
   }
 }

@@ -52,6 +52,9 @@ final class FileLock: Sendable {
   /// Takes the lock for as long as this object lives, if it is free.
   func hold() -> Bool { tryLock() }
 
+  /// The same, together with any number of others who share it.
+  func holdShared() -> Bool { flock(descriptor, LOCK_SH | LOCK_NB) == 0 }
+
   private func tryLock() -> Bool {
     flock(descriptor, LOCK_EX | LOCK_NB) == 0
   }

@@ -23,8 +23,16 @@ enum SchemaVersion {
     guard applied.count == Migration.all.count else {
       throw StorageError.wrongSchema(
         "the database is at migration \(applied.count) of \(Migration.all.count); "
-          + "run `runner-token-service init-db`")
+          + "stop the workers and the maintenance process, and run `runner-token-service init-db`")
     }
+  }
+
+  /// The same for somebody who has checked it before, at the price of counting a few rows: a program must not write by rules
+  /// that another version has replaced meanwhile.
+  static func checkUnchanged(_ database: GRDB.Database) throws {
+    let count = try database.cachedStatement(sql: "SELECT count(*) FROM schema_migrations")
+    guard try Int.fetchOne(count) != Migration.all.count else { return }
+    try check(database)
   }
 
   /// Applies what is missing, each migration in a transaction of its own.
@@ -67,8 +75,8 @@ enum SchemaVersion {
   private static func checkKnown(_ applied: [Applied]) throws {
     guard applied.count <= Migration.all.count else {
       throw StorageError.wrongSchema(
-        "the database is at migration \(applied.count), newer than this program knows; "
-          + "install the version that made it")
+        "this program is older than its database, which has had the migration \(applied.last?.name ?? ""); "
+          + "install the version of it that made this migration, or restore a backup from before")
     }
     for (applied, migration) in zip(applied, Migration.all) {
       guard applied.number == migration.number, applied.checksum == (try migration.checksum())

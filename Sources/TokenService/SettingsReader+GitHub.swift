@@ -5,12 +5,7 @@ import JOSE
 extension SettingsReader {
   mutating func github() -> Settings.GitHubSettings? {
     let appID = required("GITHUB_APP_ID", "the App's id or client id")
-    let installation = required(
-      "GITHUB_APP_INSTALLATION_ID", "the number in the URL of the App's installation")
-    let installationID = installation.flatMap(Int64.init)
-    if installation != nil, installationID ?? 0 <= 0 {
-      fail("GITHUB_APP_INSTALLATION_ID", "must be a positive whole number")
-    }
+    let installationID = installationID()
     let organization = organization()
     let keys = privateKeys()
     let apiURL = url(
@@ -23,6 +18,18 @@ extension SettingsReader {
         appID: appID, installationID: installationID, privateKeys: keys.map(\.key)),
       organization: organization, apiURL: apiURL, webURL: webURL, webhookKey: webhookKey,
       privateKeyPaths: keys.map(\.path))
+  }
+
+  mutating func installationID() -> Int64? {
+    let variable = "GITHUB_APP_INSTALLATION_ID"
+    guard let text = required(variable, "the number in the URL of the App's installation") else {
+      return nil
+    }
+    guard let id = Int64(text), id > 0 else {
+      fail(variable, "must be a positive whole number")
+      return nil
+    }
+    return id
   }
 
   /// Only its hash function is kept, which shows the secret to nobody.
@@ -40,7 +47,7 @@ extension SettingsReader {
     return key
   }
 
-  private mutating func organization() -> String? {
+  mutating func organization() -> String? {
     guard let text = required("GITHUB_ORG", "the organization's login") else { return nil }
     let isLogin = text.utf8.allSatisfy { byte in
       byte == UInt8(ascii: "-") || byte < 0x80 && Character(Unicode.Scalar(byte)).isLetter

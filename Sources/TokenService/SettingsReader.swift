@@ -36,9 +36,7 @@ extension Settings {
     let maximumRunners = reader.number("DEFAULT_MAX_RUNNERS", default: -1, in: 0...1_000_000)
     let hasClaimPolicies = reader.flag("ENABLE_CLAIM_POLICIES", default: false)
     let groupID = reader.number("DEFAULT_RUNNER_GROUP_ID", default: 1, in: 1...Int64.max)
-    let databasePath = reader.databasePath()
-    let auditLogPath = reader.text(
-      "AUDIT_LOG_PATH", default: "/var/log/runner-token-service/audit.jsonl")
+    let local = LocalSettings(&reader)
     let threads = reader.number("WORKER_THREADS", default: 16, in: 1...512)
     let logLevel = reader.choice("LOG_LEVEL", default: LogLevel.info)
     let syncInterval = reader.number("SYNC_INTERVAL_SECONDS", default: 300, in: 10...86_400)
@@ -51,7 +49,8 @@ extension Settings {
       adminRule: adminRule, defaultLabelPolicy: policy,
       defaultMaximumRunners: maximumRunners < 0 ? nil : Int(maximumRunners),
       hasClaimPolicies: hasClaimPolicies, defaultRunnerGroupID: groupID,
-      databasePath: databasePath, auditLogPath: auditLogPath, workerThreads: Int(threads),
+      databasePath: local.databasePath, auditLogPath: local.auditLogPath,
+      workerThreads: Int(threads),
       syncIntervalSeconds: Int(syncInterval), staleRunnerHours: Int(staleHours),
       unmanagedRunners: unmanagedRunners, logLevel: logLevel)
   }
@@ -139,6 +138,10 @@ struct SettingsReader {
   }
 
   // MARK: - Storage
+
+  func auditLogPath() -> String {
+    text("AUDIT_LOG_PATH", default: "/var/log/runner-token-service/audit.jsonl")
+  }
 
   mutating func databasePath() -> String {
     let fallback = "sqlite:////var/lib/runner-token-service/runner_service.db"

@@ -37,10 +37,10 @@ struct ListApprovalsCommand: ParsableCommand {
   var json = false
 
   func run() throws {
-    let settings = try configuration.settings()
-    try ServiceState.run(settings) { state in
+    let settings = try configuration.organizationSettings()
+    try ServiceState.run(settings.local) { state in
       let output = try OutputFile(nil, replacing: false)
-      let organization = settings.github.organization
+      let organization = settings.organization
       if json {
         var array = try JSONArrayWriter(output)
         try forEachPage(of: state, organization) { page, now in
@@ -153,11 +153,11 @@ extension ConfigurationOptions {
       Diagnostic.print("The reason must have 1 to \(Approval.maximumReasonLength) characters.")
       throw ExitCode.usage
     }
-    let settings = try settings()
-    try ServiceState.run(settings) { state in
+    let settings = try organizationSettings()
+    try ServiceState.run(settings.local) { state in
       let outcome = try state.change { transaction, record in
         try transaction.decide(
-          decision, on: id, organization: settings.github.organization, reason: reason,
+          decision, on: id, organization: settings.organization, reason: reason,
           by: ServiceState.actor, principal: nil, record)
       }
       switch outcome {

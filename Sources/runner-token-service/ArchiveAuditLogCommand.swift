@@ -40,7 +40,7 @@ struct ArchiveAuditLogCommand: ParsableCommand {
   }
 
   func run() throws {
-    try ServiceState.run(try configuration.settings()) { state in
+    try ServiceState.run(try configuration.localSettings()) { state in
       let file = dryRun ? nil : try OutputFile(output, replacing: false)
       let writing = Progress(dryRun ? "Reading" : "Writing")
       let archive = try AuditArchive(of: state.database, before: before) {

@@ -27,19 +27,25 @@ struct CheckConfigCommand: ParsableCommand {
     for warning in settings.warnings { Diagnostic.print("Warning: \(warning)") }
     print("The configuration is complete.")
     guard online else { return }
-    let checks = OnlineChecks(settings: settings, http: .curl())
-    let width = checks.width
-    var hasFailed = false
-    checks.run { check, outcome in
-      print(Self.line(check, outcome, width: width))
-      if case .failed = outcome { hasFailed = true }
+    guard OnlineChecks(settings: settings, http: .curl()).runPrinting() else {
+      throw ExitCode.failure
     }
-    if hasFailed { throw ExitCode.failure }
+  }
+}
+
+extension OnlineChecks {
+  /// Runs all checks and prints a line for each. Returns whether all were passed.
+  func runPrinting() -> Bool {
+    let width = width
+    var isPassed = true
+    run { check, outcome in
+      print(Self.line(check, outcome, width: width))
+      if case .failed = outcome { isPassed = false }
+    }
+    return isPassed
   }
 
-  private static func line(
-    _ check: String, _ outcome: OnlineChecks.Outcome, width: Int
-  ) -> String {
+  private static func line(_ check: String, _ outcome: Outcome, width: Int) -> String {
     let name = check + String(repeating: " ", count: max(0, width - check.count))
     return switch outcome {
     case .ok(let text): "\(name)  \(Terminal.good("ok"))      \(text.visible)"

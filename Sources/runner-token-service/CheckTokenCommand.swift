@@ -69,11 +69,11 @@ struct CheckTokenCommand: ParsableCommand {
   private static func hasBeenUsed(_ claims: Claims, _ settings: Settings) throws -> Bool {
     guard let token = try settings.singleUseToken(claims) else { return false }
     do {
-      let database = try Database(path: settings.databasePath) { Timestamp(Date()) }
+      let database = try ServiceState.database(at: settings.databasePath)
       let isUsed = try database.read { try $0.usedTokens.contains(token) }
       print(isUsed ? "FAILED  not used before" : "ok      not used before")
       return isUsed
-    } catch let error as StorageError {
+    } catch {
       print("-       not used before (\(error))\n\nAs far as could be checked:")
       return false
     }

@@ -44,7 +44,7 @@ struct CleanupCommand: ParsableCommand {
       Diagnostic.print("CLEANUP_STALE_RUNNERS_HOURS is 0: give --hours.")
       throw ExitCode.usage
     }
-    try ServiceState.run(settings) { state in
+    try ServiceState.run(settings.local) { state in
       let maintenance = settings.maintenance(
         of: state.database, by: ServiceState.actor, logger: settings.logger)
       try MaintenanceFailure.reported {

@@ -27,7 +27,7 @@ struct DeleteLabelPolicyCommand: ParsableCommand {
   var dryRun = false
 
   func run() throws {
-    try ServiceState.run(try configuration.settings()) { state in
+    try ServiceState.run(try configuration.localSettings()) { state in
       let deleted = try dryRun ? find(in: state) : delete(from: state)
       guard let deleted else {
         Diagnostic.print("\(user.visible) has no label policy.")

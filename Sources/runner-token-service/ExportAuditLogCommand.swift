@@ -37,7 +37,7 @@ struct ExportAuditLogCommand: ParsableCommand {
   }
 
   func run() throws {
-    try ServiceState.run(try configuration.settings()) { state in
+    try ServiceState.run(try configuration.localSettings()) { state in
       let file = try export.destination.file()
       // Before anything is written: what cannot be recorded does not go out.
       let head = try state.recordExport(event)

@@ -25,7 +25,7 @@ struct ExportSecurityEventsCommand: ParsableCommand {
   @OptionGroup var export: ExportOptions
 
   func run() throws {
-    try ServiceState.run(try configuration.settings()) { state in
+    try ServiceState.run(try configuration.localSettings()) { state in
       let file = try export.destination.file()
       switch export.format {
       case .json:

@@ -10,8 +10,10 @@ struct InitDatabaseCommand: ParsableCommand {
     commandName: "init-db",
     abstract: "Make the database, or bring it to the schema of this version.",
     discussion: """
-      Safe to run at any time and more than once. Workers of another version refuse to start on the \
-      database afterwards.
+      Safe to run more than once. To upgrade a database stop the workers and the maintenance process first, and make a \
+      backup: there is no way back to an earlier schema. What still runs of another version writes nothing afterwards.
+
+      Ends with status 0, 1 if it failed, 78 if the configuration cannot be used.
 
       Example:
         runner-token-service init-db --env-file service.env
@@ -20,16 +22,31 @@ struct InitDatabaseCommand: ParsableCommand {
   @OptionGroup var configuration: ConfigurationOptions
 
   func run() throws {
-    let settings = try configuration.settings()
-    let path = settings.databasePath
+    let path = try configuration.localSettings().databasePath
     do {
+      try Self.checkDirectory(of: path)
+      try DatabaseOwner.become(ofDatabaseAt: path)
       let applied = try Database.migrate(path: path, now: Timestamp(Date()))
       print(
         applied.isEmpty
           ? "\(path) is up to date." : "\(path): applied \(applied.joined(separator: ", ")).")
     } catch {
-      Diagnostic.print("\(path): \(error)")
+      Diagnostic.print("\(error)")
       throw ExitCode.failure
+    }
+  }
+
+  private struct NoDirectory: Error, CustomStringConvertible {
+    let description: String
+  }
+
+  private static func checkDirectory(of path: String) throws {
+    let directory = URL(fileURLWithPath: path).deletingLastPathComponent().path
+    guard FileManager.default.fileExists(atPath: directory) else {
+      throw NoDirectory(
+        description:
+          "\(directory) does not exist; make it for the workers' user, with mode 700, such as by `install -d -m 700 -o runner-token-service \(directory)`"
+      )
     }
   }
 }

@@ -26,7 +26,7 @@ struct ListLabelPoliciesCommand: ParsableCommand {
   var json = false
 
   func run() throws {
-    try ServiceState.run(try configuration.settings()) { state in
+    try ServiceState.run(try configuration.localSettings()) { state in
       let output = try OutputFile(nil, replacing: false)
       let count = try json ? printJSON(state, output) : printTable(state, output)
       try output.finish()

@@ -49,9 +49,9 @@ struct ListRunnersCommand: ParsableCommand {
   }
 
   func run() throws {
-    let settings = try configuration.settings()
-    let organization = settings.github.organization
-    try ServiceState.run(settings) { state in
+    let settings = try configuration.organizationSettings()
+    let organization = settings.organization
+    try ServiceState.run(settings.local) { state in
       let output = try OutputFile(nil, replacing: false)
       if json {
         var array = try JSONArrayWriter(output)

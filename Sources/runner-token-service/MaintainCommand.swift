@@ -42,7 +42,7 @@ struct MaintainCommand: ParsableCommand {
     let database: Database
     do {
       supervision = try Supervision(logger: logger)
-      database = try Database(path: settings.databasePath) { Timestamp(Date()) }
+      database = try ServiceState.database(at: settings.databasePath)
       try AuditFile(path: settings.auditLogPath).checkWritable()
     } catch {
       Diagnostic.print("The maintenance process cannot start: \(error)")

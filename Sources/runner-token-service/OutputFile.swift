@@ -97,7 +97,10 @@ final class OutputFile {
     Failure(description: "\(path) exists; give another path, or --force where the command has it")
   }
 
+  /// Names the user where that is the cause: started by root, a command is the database's owner by now.
   private static func failure(_ path: String) -> Failure {
-    Failure(description: "\(path) cannot be written: \(String(cString: strerror(errno)))")
+    let reason = String(cString: strerror(errno))
+    let user = errno == EACCES ? " for \(DatabaseOwner.current)" : ""
+    return Failure(description: "\(path) cannot be written: \(reason)\(user)")
   }
 }

@@ -53,12 +53,12 @@ struct ReportCommand: ParsableCommand {
   }
 
   func run() throws {
-    let settings = try configuration.settings()
+    let settings = try configuration.organizationSettings()
     let now = Timestamp(Date())
-    try ServiceState.run(settings) { state in
+    try ServiceState.run(settings.local) { state in
       let review = try state.database.read {
         try $0.accessReviews.review(
-          organization: settings.github.organization, since: since, until: until ?? now)
+          organization: settings.organization, since: since, until: until ?? now)
       }
       let file = try destination.file()
       switch json ? .json : format ?? .table {

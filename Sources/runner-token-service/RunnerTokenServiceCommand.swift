@@ -15,7 +15,8 @@ struct RunnerTokenServiceCommand: ParsableCommand {
     version: Version.current,
     subcommands: [
       WorkerCommand.self, MaintainCommand.self, SyncCommand.self, CleanupCommand.self,
-      InitDatabaseCommand.self, BackUpDatabaseCommand.self, CheckConfigCommand.self,
+      SetupCommand.self, InitDatabaseCommand.self, BackUpDatabaseCommand.self,
+      RestoreDatabaseCommand.self, CheckConfigCommand.self,
       CheckTokenCommand.self, StatusCommand.self,
       ListRunnersCommand.self, ListLabelPoliciesCommand.self, SetLabelPolicyCommand.self,
       DeleteLabelPolicyCommand.self, ExportSecurityEventsCommand.self, ReportCommand.self,
@@ -36,18 +37,33 @@ struct ConfigurationOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "A file with a variable a line: NAME=value. The environment goes over it.",
-      discussion: "Without it, .env in the working directory is read if there is one.",
+      discussion:
+        "Without it, .env in the working directory is read if there is one, else /etc/runner-token-service/service.env.",
       valueName: "path"))
   var envFile: String?
 
   /// The configuration. Prints every fault and ends with status 78 if there is one.
   func settings() throws -> Settings {
-    let source = ConfigurationSource(envFile: envFile)
-    do {
-      var settings = try Settings(reading: try source.reader())
-      settings.unknownVariables = Settings.unknownVariables(among: source.names())
+    try read { content in
+      var settings = try Settings(reading: content.reader)
+      settings.unknownVariables = Settings.unknownVariables(among: content.names)
       return settings
-    } catch {
+    }
+  }
+
+  /// The part of it for a command that stays on this host, whatever else may be wrong with it.
+  func localSettings() throws -> LocalSettings {
+    try read { try LocalSettings(reading: $0.reader) }
+  }
+
+  /// The same for a command that shows what belongs to the organization.
+  func organizationSettings() throws -> OrganizationSettings {
+    try read { try OrganizationSettings(reading: $0.reader) }
+  }
+
+  private func read<Result>(_ body: (ConfigurationSource.Content) throws -> Result) throws -> Result
+  {
+    do { return try body(try ConfigurationSource(envFile: envFile).content()) } catch {
       Diagnostic.print("The configuration cannot be used:\n\(error)")
       throw ExitCode.configuration
     }

@@ -10,17 +10,30 @@ struct ServiceState {
   let database: Database
   private let auditFile: AuditFile
 
-  init(_ settings: Settings) throws {
-    database = try Database(path: settings.databasePath) { Timestamp(Date()) }
+  /// As the database's owner from here on, where root has started the program.
+  init(_ settings: LocalSettings) throws {
+    database = try Self.database(at: settings.databasePath)
     auditFile = AuditFile(path: settings.auditLogPath)
   }
 
-  /// Whoever started the program, by the real user: no variable of the environment can make it another.
-  static var actor: AuditEvent.Actor {
+  /// The database, opened as its owner: no other part of the program opens it.
+  static func database(at path: String) throws -> Database {
+    try DatabaseOwner.become(ofDatabaseAt: path)
+    return try Database(path: path) { Timestamp(Date()) }
+  }
+
+  /// Whoever started the program: the real user, or whom sudo names. Only root is believed a variable, since root could
+  /// write anything else as well; so behind sudo it is a hint and no proof, for which there is sudo's own log.
+  static let actor: AuditEvent.Actor = {
+    if geteuid() == 0, let name = ProcessInfo.processInfo.environment["SUDO_USER"],
+      getpwnam(name) != nil
+    {
+      return AuditEvent.Actor(identity: "cli:" + name)
+    }
     let id = getuid()
     let name = getpwuid(id).map { String(cString: $0.pointee.pw_name) } ?? String(id)
     return AuditEvent.Actor(identity: "cli:" + name)
-  }
+  }()
 
   /// Changes the database. Does not begin where the audit log's file cannot be written.
   func change<Result>(
@@ -52,7 +65,7 @@ struct ServiceState {
   }
 
   /// Runs a command's work. Prints why it failed and ends with status 1.
-  static func run(_ settings: Settings, _ work: (ServiceState) throws -> Void) throws {
+  static func run(_ settings: LocalSettings, _ work: (ServiceState) throws -> Void) throws {
     try reportingFailures { try work(try ServiceState(settings)) }
   }
 
@@ -62,6 +75,9 @@ struct ServiceState {
       try work()
     } catch let error as StorageError {
       Diagnostic.print("\(error)")
+      throw ExitCode.failure
+    } catch let error as DatabaseOwner.Refusal {
+      Diagnostic.print("\(error.description.visible)")
       throw ExitCode.failure
     } catch let error as UnreadableFile {
       Diagnostic.print("\(error.description.visible)")

@@ -47,7 +47,7 @@ struct SetLabelPolicyCommand: ParsableCommand {
 
   func run() throws {
     let policy = try content.policy()
-    try ServiceState.run(try configuration.settings()) { state in
+    try ServiceState.run(try configuration.localSettings()) { state in
       if dryRun {
         let before = try state.database.read { try $0.labelPolicies.policy(of: user) }
         try checkRevision(of: before)

@@ -25,12 +25,12 @@ struct StatusCommand: ParsableCommand {
   var json = false
 
   func run() throws {
-    let settings = try configuration.settings()
-    try ServiceState.run(settings) { state in
+    let settings = try configuration.organizationSettings()
+    try ServiceState.run(settings.local) { state in
       let summary = try state.database.read {
         try $0.summary(
-          organization: settings.github.organization,
-          installationID: settings.github.credentials.installationID)
+          organization: settings.organization,
+          installationID: settings.installationID)
       }
       let isMaintained = state.database.hasMaintainer
       if json {

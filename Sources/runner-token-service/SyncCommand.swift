@@ -28,7 +28,7 @@ struct SyncCommand: ParsableCommand {
 
   func run() throws {
     let settings = try configuration.settings()
-    try ServiceState.run(settings) { state in
+    try ServiceState.run(settings.local) { state in
       guard dryRun || state.database.becomeMaintainer() else {
         Diagnostic.print(
           """

@@ -77,7 +77,7 @@ struct VerifyAuditLogCommand: ParsableCommand {
     if let database {
       try ServiceState.reportingFailures { try verify(try DatabaseCopy(path: database)) }
     } else {
-      try ServiceState.run(try configuration.settings()) { try verify($0.database) }
+      try ServiceState.run(try configuration.localSettings()) { try verify($0.database) }
     }
   }
 

@@ -51,8 +51,9 @@ struct WorkerCommand: ParsableCommand {
     let supervision: Supervision
     do {
       supervision = try Supervision(logger: logger)
+      let database = try ServiceState.database(at: settings.databasePath)
       // The socket last: where anything else is missing, none is left behind.
-      let service = try Self.service(settings, auditFile, logger)
+      let service = try Self.service(settings, database, auditFile, logger)
       let listener =
         if let listen { try ListenSocket.bound(to: listen) } else {
           try ListenSocket.standardInput()
@@ -92,7 +93,7 @@ struct WorkerCommand: ParsableCommand {
   }
 
   private static func service(
-    _ settings: Settings, _ auditFile: AuditFile, _ logger: Logger
+    _ settings: Settings, _ database: Database, _ auditFile: AuditFile, _ logger: Logger
   ) throws -> Service {
     let http = HTTPClient.curl()
     let now: @Sendable () -> Date = { Date() }
@@ -112,8 +113,7 @@ struct WorkerCommand: ParsableCommand {
         apiURL: settings.github.apiURL, organization: settings.github.organization,
         credentials: settings.github.credentials, http: http,
         maximumWaiters: settings.maximumGitHubWaiters, now: now),
-      database: try Database(path: settings.databasePath) { Timestamp(now()) },
-      auditFile: auditFile, logger: logger, now: now)
+      database: database, auditFile: auditFile, logger: logger, now: now)
   }
 }
 

@@ -23,7 +23,7 @@ import Testing
     "runner-token-service": [
       "ArgumentParser", "Concurrency", "Configuration", "FastCGI", "GitHub", "HTTPClient",
       "Logging",
-      "Maintenance", "OIDC", "Patterns", "Runners", "Storage", "SystemPackage", "Systemd",
+      "Maintenance", "OIDC", "Patterns", "Runners", "Storage", "Systemd",
       "TokenService",
     ],
     "github-simulator": ["ArgumentParser", "Concurrency", "FastCGI", "JOSE", "StrictJSON"],

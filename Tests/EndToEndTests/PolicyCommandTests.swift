@@ -348,6 +348,12 @@ final class Program {
 
   func run(_ arguments: [String]) throws -> Outcome { try run(Self.path, arguments) }
 
+  /// Starts the program, for as long as the test wants it.
+  func start(_ arguments: [String]) throws -> ChildProcess {
+    try ChildProcess(
+      Self.path, arguments, environment: environment, directory: directory.path)
+  }
+
   /// Runs a shell command, whose `$0` is the program.
   func run(shell command: String) throws -> Outcome {
     try run("/bin/sh", ["-c", command, Self.path])

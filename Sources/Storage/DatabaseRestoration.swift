@@ -1,0 +1,186 @@
+import Foundation
+import GRDB
+public import Runners
+
+/// A backup on its way into the database's place.
+public final class DatabaseRestoration {
+  /// How the database that is to be replaced compares with the backup.
+  public enum Former: Sendable, Equatable {
+    case absent
+    /// It cannot be read, for this reason: what is lost with it cannot be told.
+    case unreadable(String)
+    /// Its last audit record, how many of its records are newer than the backup, and whether it goes on from the backup's
+    /// last one; nil where that one has been archived since.
+    case readable(head: AuditHead, newerRecords: Int, continuesBackup: Bool?)
+  }
+
+  /// What was put aside, and where.
+  public struct Outcome: Sendable, Equatable {
+    public let setAside: [String]
+    public let head: AuditHead
+  }
+
+  public let former: Former
+  private let path: String
+  private let backup: String
+  private let proof: BackupProof
+  /// nil for a look only.
+  private let use: DatabaseUse?
+  private let now: Timestamp
+
+  /// The backup's audit log, which was verified.
+  public var log: VerifiedAuditLog { proof.log }
+  /// The migrations that the backup needed to come to the schema of this program.
+  public var migrations: [String] { proof.migrations }
+
+  /// Proves the backup: it is sound, of no newer schema than this program's, its audit log is whole, and has `head` in it if
+  /// one is given. Compares it with the database at `path`. Changes nothing there.
+  ///
+  /// Throws `RestoreRefusal` for a backup that is of no use, and, unless `isDryRun`, while anybody has the database open,
+  /// which nobody can from here on; `AuditFault` where its audit log is not what was written; `StorageError`.
+  public init(
+    of backup: String, toDatabaseAt path: String, head: String? = nil, isDryRun: Bool,
+    now: Timestamp, onProgress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
+  ) throws {
+    use = isDryRun ? nil : try Self.takeAlone(path)
+    self.path = path
+    self.backup = backup
+    self.now = now
+    let mask = umask(0o077)
+    defer { umask(mask) }
+    proof = try BackupProof(
+      of: backup, forDatabaseAt: path, head: head, now: now, onProgress: onProgress)
+    former = Self.compare(path, isDryRun: isDryRun, with: proof.log.head, now: now)
+  }
+
+  private static func takeAlone(_ path: String) throws -> DatabaseUse {
+    guard let use = try DatabaseUse(ofDatabaseAloneAt: path) else {
+      throw RestoreRefusal(
+        description:
+          "\(path) is in use; stop the workers, the maintenance process and every command first: systemctl stop runner-token-service.target"
+      )
+    }
+    return use
+  }
+
+  private static func compare(
+    _ path: String, isDryRun: Bool, with backup: AuditHead, now: Timestamp
+  ) -> Former {
+    guard FileManager.default.fileExists(atPath: path) else { return .absent }
+    do {
+      let use = isDryRun ? try DatabaseUse(ofDatabaseAt: path) : nil
+      let database = try Database(path: path, use: use) { now }
+      return try database.read { transaction in
+        let log = transaction.auditLog
+        let newer = try Int.fetchOne(
+          transaction.database, sql: "SELECT count(*) FROM audit_log WHERE id > ?",
+          arguments: [backup.id])
+        return .readable(
+          head: try log.head(), newerRecords: newer ?? 0,
+          continuesBackup: try log.hash(id: backup.id).map { $0 == backup.hash })
+      }
+    } catch {
+      return .unreadable("\(error)")
+    }
+  }
+
+  /// Puts the database and the audit log's file aside under dated names, and the backup in the database's place, with a
+  /// record of that. If it is interrupted there is no database, and what was put aside is whole.
+  ///
+  /// Throws `RestoreRefusal` where a file cannot be moved and `StorageError` where the record cannot be written; all is as
+  /// before then.
+  public func place(auditedIn file: AuditFile, by actor: AuditEvent.Actor) throws -> Outcome {
+    precondition(use != nil, "a dry run changes nothing")
+    try file.checkWritable()
+    let date = now.description.filter { $0.isNumber || $0 == "T" }.prefix(15) + "Z"
+    var moves = Moves()
+    do {
+      let asideFile = Self.asideName(of: file.path, date: String(date))
+      try moves.move(file.path, to: asideFile)
+      let head = try record(auditedIn: file, by: actor, setAside: asideFile)
+      // The database before its companions: it must not be opened without them.
+      for suffix in [""] + DatabaseFiles.companions {
+        try moves.move(path + suffix, to: "\(path).before-restore-\(date)\(suffix)")
+      }
+      guard rename(proof.copyPath, path) == 0 else { throw Self.failure(path) }
+      try Self.synchronizeDirectory(of: path)
+      return Outcome(setAside: moves.done.map(\.to), head: head)
+    } catch {
+      file.reopen()
+      moves.undo()
+      throw error
+    }
+  }
+
+  /// Not a name that the mirror takes for a rotated file: the numbers of its lines are given out anew.
+  private static func asideName(of path: String, date: String) -> String {
+    let url = URL(fileURLWithPath: path)
+    let ending = url.pathExtension.isEmpty ? "" : "." + url.pathExtension
+    return url.deletingPathExtension().path + "-before-restore-\(date)\(ending)"
+  }
+
+  /// Files that were given other names.
+  private struct Moves {
+    private(set) var done: [(from: String, to: String)] = []
+
+    /// Leaves out a file that is not there. Never over another.
+    mutating func move(_ path: String, to aside: String) throws(RestoreRefusal) {
+      var status = stat()
+      guard lstat(path, &status) == 0 else { return }
+      guard lstat(aside, &status) != 0 else {
+        throw RestoreRefusal(description: "\(aside) exists; try again in a second")
+      }
+      guard rename(path, aside) == 0 else { throw DatabaseRestoration.failure(aside) }
+      done.append((path, aside))
+    }
+
+    /// What has come into a file's place goes: it is of the restoration that failed.
+    func undo() {
+      for (path, aside) in done.reversed() { rename(aside, path) }
+    }
+  }
+
+  /// In the backup's own log, before it is anybody's. Then everything into its one file.
+  private func record(
+    auditedIn file: AuditFile, by actor: AuditEvent.Actor, setAside: String
+  ) throws -> AuditHead {
+    var data: [String: AuditEvent.Value] = [
+      "backup": .text(backup), "backup_sha256": .text(proof.sha256),
+      "backup_head": .text(log.head.hash), "backup_last_id": .number(log.head.id),
+      "audit_file_set_aside": .text(setAside),
+    ]
+    if case .readable(let head, let newer, _) = former {
+      data["replaced_head"] = .text(head.hash)
+      data["replaced_last_id"] = .number(head.id)
+      data["lost_records"] = .number(Int64(newer))
+    }
+    let now = now
+    let database = try Database(path: proof.copyPath, use: nil) { now }
+    let event = AuditEvent(.restore, actor: actor, data: data)
+    let last = log.head.id
+    let head = try database.write(auditedIn: file) { transaction, record in
+      // The new file begins with this record: those before it are in the one that was put aside.
+      try transaction.database.execute(
+        sql: """
+          INSERT INTO audit_mirror (id, last_id) VALUES (1, ?)
+          ON CONFLICT (id) DO UPDATE SET last_id = excluded.last_id, size = NULL, end_sha256 = NULL
+          """, arguments: [last])
+      try record(event)
+      return try transaction.auditLog.head()
+    }
+    try database.foldLog()
+    return head
+  }
+
+  private static func synchronizeDirectory(of path: String) throws {
+    let directory = URL(fileURLWithPath: path).deletingLastPathComponent().path
+    let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw failure(directory) }
+    defer { close(descriptor) }
+    guard fsync(descriptor) == 0 else { throw failure(directory) }
+  }
+
+  fileprivate static func failure(_ path: String) -> RestoreRefusal {
+    RestoreRefusal(description: "\(path): \(String(cString: strerror(errno)))")
+  }
+}

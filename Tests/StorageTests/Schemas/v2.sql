@@ -1,0 +1,89 @@
+BEGIN TRANSACTION;
+CREATE TABLE audit_log (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  timestamp TEXT NOT NULL,
+  event_type TEXT NOT NULL,
+  success INTEGER NOT NULL CHECK (success IN (0, 1)),
+  error_code TEXT,
+  error_message TEXT,
+  user_identity TEXT,
+  issuer TEXT,
+  oidc_sub TEXT,
+  request_id TEXT,
+  request_ip TEXT,
+  user_agent TEXT,
+  runner_id TEXT,
+  runner_name TEXT,
+  event_data TEXT CHECK (event_data IS NULL OR json_valid(event_data)),
+  prev_hash TEXT,
+  hash TEXT
+) STRICT;
+INSERT INTO "audit_log" VALUES(1,'2026-01-31T12:00:00.000Z','provision_requested',1,NULL,NULL,'alice@example.com',NULL,NULL,NULL,NULL,NULL,NULL,'ci-1','{"labels":["gpu","ubuntu-22.04"]}',NULL,NULL);
+INSERT INTO "audit_log" VALUES(2,'2026-01-31T12:00:00.000Z','provision',1,NULL,NULL,'alice@example.com',NULL,NULL,NULL,NULL,NULL,NULL,'ci-1',NULL,NULL,NULL);
+INSERT INTO "audit_log" VALUES(3,'2026-01-31T12:00:00.000Z','provision_failed',0,'QUOTA_EXCEEDED',NULL,'ümit@example.com',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
+CREATE TABLE runners (
+  id TEXT NOT NULL PRIMARY KEY,
+  organization TEXT NOT NULL,
+  name TEXT NOT NULL,
+  status TEXT NOT NULL CHECK (status IN ('pending', 'active', 'offline', 'deleted')),
+  busy INTEGER NOT NULL DEFAULT 0 CHECK (busy IN (0, 1)),
+  github_runner_id INTEGER,
+  runner_group_id INTEGER NOT NULL,
+  labels TEXT NOT NULL CHECK (json_valid(labels)),
+  ephemeral INTEGER NOT NULL CHECK (ephemeral IN (0, 1)),
+  disable_update INTEGER NOT NULL CHECK (disable_update IN (0, 1)),
+  provisioning TEXT NOT NULL CHECK (provisioning IN ('registration_token', 'jit')),
+  -- The owner is (issuer, subject), compared byte for byte; provisioned_by is what people read.
+  provisioned_by TEXT NOT NULL,
+  issuer TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  -- What was handed out can be recognised by its hash. NULL while the row is only a reservation.
+  credential_sha256 TEXT,
+  -- Until when a pending row counts: first the reservation's deadline, then the expiry of what was handed out.
+  pending_until TEXT NOT NULL,
+  created_at TEXT NOT NULL,
+  updated_at TEXT NOT NULL,
+  registered_at TEXT,
+  deleted_at TEXT,
+  deletion_reason TEXT,
+  CHECK ((status = 'deleted') = (deleted_at IS NOT NULL)),
+  CHECK ((status = 'deleted') = (deletion_reason IS NOT NULL))
+) STRICT;
+INSERT INTO "runners" VALUES('0b6e2c1e-8f1d-4a35-9b52-6f3f0f4f7e0a','demo-org','ci-1','active',1,23,1,'["gpu","ubuntu-22.04"]',1,0,'registration_token','alice@example.com','https://id.example.com','alice','abababababababababababababababababababababababababababababababab','2026-01-31T12:00:00.000Z','2026-01-31T12:00:00.000Z','2026-01-31T12:00:00.000Z','2026-01-31T12:00:00.000Z',NULL,NULL);
+INSERT INTO "runners" VALUES('1c7f3d2f-9a2e-4b46-8c63-7a4a1a5a8f1b','demo-org','CI-1-old','deleted',0,NULL,1,'[]',1,0,'jit','alice@example.com','https://id.example.com','alice',NULL,'2026-01-31T12:00:00.000Z','2026-01-31T12:00:00.000Z','2026-01-31T12:00:00.000Z',NULL,'2026-01-31T12:00:00.000Z','requested');
+CREATE TABLE schema_migrations (
+            number INTEGER NOT NULL PRIMARY KEY,
+            name TEXT NOT NULL,
+            checksum TEXT NOT NULL,
+            applied_at TEXT NOT NULL
+          ) STRICT;
+INSERT INTO "schema_migrations" VALUES(1,'0001_runners_and_audit_log','21df4a3e4b20d622479c77f55065ad980d11384a3b34f36338f912d7e81975bd','2026-01-31T12:00:00.000Z');
+INSERT INTO "schema_migrations" VALUES(2,'0002_used_tokens','f50cc30b2432411bd07bd69973648013ab1ab7e88a126c06180484f271524579','2026-01-31T12:00:00.000Z');
+CREATE TABLE used_tokens (
+  issuer TEXT NOT NULL,
+  token_id TEXT NOT NULL,
+  refused_from TEXT NOT NULL,
+  PRIMARY KEY (issuer, token_id)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "used_tokens" VALUES('https://id.example.com','t-1','2026-01-31T12:00:00.000Z');
+CREATE TABLE write_probe (
+  id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+  written_at TEXT NOT NULL
+) STRICT;
+INSERT INTO "write_probe" VALUES(1,'2026-01-31T12:00:00.000Z');
+CREATE UNIQUE INDEX runners_live_name
+  ON runners (organization, name COLLATE NOCASE) WHERE status <> 'deleted';
+CREATE INDEX runners_owner ON runners (organization, issuer, subject, created_at);
+CREATE INDEX audit_log_runner ON audit_log (runner_id);
+CREATE TRIGGER audit_log_keeps_rows_unchanged BEFORE UPDATE ON audit_log
+BEGIN
+  SELECT RAISE(ABORT, 'audit_log is append-only');
+END;
+CREATE TRIGGER audit_log_keeps_rows BEFORE DELETE ON audit_log
+BEGIN
+  SELECT RAISE(ABORT, 'audit_log is append-only');
+END;
+CREATE INDEX used_tokens_refused_from ON used_tokens (refused_from);
+DELETE FROM "sqlite_sequence";
+INSERT INTO "sqlite_sequence" VALUES('audit_log',3);
+COMMIT;
