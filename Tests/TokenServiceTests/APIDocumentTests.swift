@@ -25,6 +25,12 @@ import Testing
     #expect(document["openapi"] == .string("3.1.0"))
   }
 
+  /// The target has it by a link, which a copy must not take the place of.
+  @Test func `what is built in is the file in docs`() throws {
+    #expect(
+      String(decoding: APIDocument.yaml, as: UTF8.self) == (try Self.text("docs/openapi.yaml")))
+  }
+
   @Test func `the version is the program's`() {
     #expect(document["info"]?.object?["version"] == .string(Version.current))
   }
