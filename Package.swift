@@ -19,6 +19,7 @@ let argumentParser = Target.Dependency.product(
 let configuration = Target.Dependency.product(
   name: "Configuration", package: "swift-configuration")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
 let package = Package(
@@ -29,6 +30,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
   ],
   targets: [
     .systemLibrary(
@@ -71,10 +73,15 @@ let package = Package(
       dependencies: ["Concurrency", "GitHub", "Runners", "Storage", logging], swiftSettings: pure),
     .target(
       name: "FastCGI", dependencies: ["CFastCGI", "CLinux", "Concurrency"], swiftSettings: strict),
+    // docs/openapi.yaml, by a link: a resource has to be in its target's folder.
+    .target(
+      name: "APIDocument", dependencies: [yams], resources: [.embedInCode("openapi.yaml")],
+      swiftSettings: pure),
     .target(
       name: "TokenService",
       dependencies: [
-        "Concurrency", "FastCGI", "GitHub", "HTTPClient", "JOSE", "OIDC", "Patterns", "Runners",
+        "APIDocument", "Concurrency", "FastCGI", "GitHub", "HTTPClient", "JOSE", "OIDC", "Patterns",
+        "Runners",
         "Storage", "StrictJSON", configuration, logging,
       ],
       swiftSettings: pure),
@@ -131,8 +138,9 @@ let package = Package(
     .testTarget(
       name: "TokenServiceTests",
       dependencies: [
-        "Concurrency", "FastCGI", "GitHub", "HTTPClient", "JOSE", "Maintenance", "OIDC", "Runners",
-        "SharedData", "Storage", "StrictJSON", "TestSupport", "TokenService", "github-simulator",
+        "APIDocument", "Concurrency", "FastCGI", "GitHub", "HTTPClient", "JOSE", "Maintenance",
+        "OIDC", "Runners", "SharedData", "Storage", "StrictJSON", "TestSupport", "TokenService",
+        "github-simulator",
         configuration, grdb, logging,
       ],
       swiftSettings: strict),

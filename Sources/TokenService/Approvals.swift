@@ -159,7 +159,9 @@ extension Service {
     for member in members {
       if !member.name.hasSameUTF8(as: "reason") {
         errors.append(
-          FieldError(member.name.prefix(scalars: 64), "is not a member of this request"))
+          FieldError(
+            member.name.prefix(scalars: 64),
+            .isUnknown("member", ["reason"], isFirst: errors.isEmpty)))
       } else if let text = member.value.string, Approval.isReason(text) {
         reason = text
       } else {

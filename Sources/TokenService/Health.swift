@@ -1,3 +1,4 @@
+import APIDocument
 import FastCGI
 import Foundation
 import Runners
@@ -7,6 +8,7 @@ extension Service {
     let name = "runner-token-service"
     let version = Version.current
     let links = [
+      "api": "/openapi.json",
       "health": "/health",
       "readiness": "/health/ready",
       "provision": "/api/v1/runners/provision",
@@ -25,6 +27,13 @@ extension Service {
   /// GET /
   func root() throws(ServiceError) -> Response {
     try JSONBody.response(Root())
+  }
+
+  /// GET /openapi.json
+  func showAPIDocument() throws -> Response {
+    Response(
+      status: 200, headers: [.init("Content-Type", "application/json; charset=utf-8")],
+      body: try APIDocument.json())
   }
 
   /// GET /health: the worker answers. Does no I/O.

@@ -75,8 +75,11 @@ struct MemberReader {
 
   /// So that a typo never silently widens a request.
   mutating func refuseOthers() {
-    for member in body.members where !known.contains(where: { $0.hasSameUTF8(as: member.name) }) {
-      fail(member.name.prefix(scalars: 64), "is not a member of this request")
+    let others = body.members.filter { member in
+      !known.contains { $0.hasSameUTF8(as: member.name) }
+    }
+    for (index, member) in others.enumerated() {
+      fail(member.name.prefix(scalars: 64), .isUnknown("member", known, isFirst: index == 0))
     }
   }
 }

@@ -31,7 +31,8 @@ struct Query: Sendable, Equatable {
     var seen: Set<String> = []
     for item in items {
       if !names.contains(item.name) {
-        errors.append(FieldError(item.name, "is not a parameter of this request"))
+        errors.append(
+          FieldError(item.name, .isUnknown("parameter", names, isFirst: errors.isEmpty)))
       } else if !seen.insert(item.name).inserted {
         errors.append(FieldError(item.name, "is given more than once"))
       }
@@ -41,5 +42,16 @@ struct Query: Sendable, Equatable {
 
   subscript(name: String) -> String? {
     items.first { $0.name == name }?.value
+  }
+}
+
+extension String {
+  /// What is wrong with a parameter or member that a request does not have. Those that it has are told once, because a
+  /// request may have thousands of others.
+  static func isUnknown(_ kind: String, _ known: [String], isFirst: Bool) -> String {
+    let text = "is not a \(kind) of this request"
+    guard isFirst else { return text }
+    return known.isEmpty
+      ? text + ", which has none" : text + ", which can have " + known.joined(separator: ", ")
   }
 }

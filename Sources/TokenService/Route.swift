@@ -4,6 +4,7 @@ import Runners
 /// The API: every operation is a case, and one `switch` in `Service` answers them all.
 enum Route: Sendable, Equatable {
   case root
+  case apiDocument
   case health
   case readiness
   case provisionRunner(Provisioning)
@@ -34,33 +35,6 @@ enum Route: Sendable, Equatable {
   case listRunnerGroups
   case receiveWebhook
 
-  /// The path's pattern, for the log.
-  var template: String {
-    switch self {
-    case .root: "/"
-    case .health: "/health"
-    case .readiness: "/health/ready"
-    case .provisionRunner(let kind), .explainProvision(let kind), .explainProvisionOf(_, let kind):
-      kind.path
-    case .listRunners: "/api/v1/runners"
-    case .showRunner, .deleteRunner: "/api/v1/runners/{name}"
-    case .refreshRunner: "/api/v1/runners/{name}/refresh"
-    case .showCaller: "/api/v1/auth/me"
-    case .showApproval: "/api/v1/approvals/{id}"
-    case .listApprovals: "/api/v1/admin/approvals"
-    case .decideApproval(_, .approve): "/api/v1/admin/approvals/{id}/approve"
-    case .decideApproval(_, .deny): "/api/v1/admin/approvals/{id}/deny"
-    case .saveLabelPolicy, .listLabelPolicies: "/api/v1/admin/label-policies"
-    case .showLabelPolicy, .deleteLabelPolicy: "/api/v1/admin/label-policies/{user}"
-    case .listSecurityEvents: "/api/v1/admin/security-events"
-    case .listAuditLog: "/api/v1/admin/audit-log"
-    case .listAllRunners: "/api/v1/admin/runners"
-    case .showAnyRunner, .deleteAnyRunner: "/api/v1/admin/runners/{id}"
-    case .receiveWebhook: "/api/v1/webhooks/github"
-    case .listRunnerGroups: "/api/v1/runner-groups"
-    }
-  }
-
   /// Finds the operation by the raw `REQUEST_URI`. The web server's own reading of a path decodes, merges and resolves;
   /// deciding on another reading than the one that its rules were written for is how paths get smuggled, so a path that
   /// has more than one reading is refused. Only an identity in the path may be encoded, and `identity(_:)` says which.
@@ -87,7 +61,9 @@ enum Route: Sendable, Equatable {
   ) throws(ServiceError) -> Route {
     try query.expectOnly(["dry_run", "as"])
     guard let dryRun = query["dry_run"] else {
-      try query.expectOnly([])
+      guard query["as"] == nil else {
+        throw .validation([FieldError("as", "is only for dry_run=true")])
+      }
       return .provisionRunner(kind)
     }
     guard dryRun == "true" else {
@@ -116,6 +92,7 @@ enum Route: Sendable, Equatable {
   ) throws(ServiceError) -> [String: Route] {
     switch path.joined(separator: "/") {
     case "": return ["GET": .root]
+    case "openapi.json": return ["GET": .apiDocument]
     case "health": return ["GET": .health]
     case "health/ready": return ["GET": .readiness]
     case "api/v1/webhooks/github": return ["POST": .receiveWebhook]

@@ -75,6 +75,7 @@ public struct Service: RequestHandler {
   ) throws -> Response {
     switch route {
     case .root: try root()
+    case .apiDocument: try showAPIDocument()
     case .health: try health()
     case .readiness: try showReadiness()
     case .provisionRunner(let kind):

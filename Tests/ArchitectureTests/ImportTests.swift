@@ -16,8 +16,10 @@ import Testing
     "Storage": ["CSQLite", "Concurrency", "GRDB", "JOSE", "Migrations", "Runners"],
     "FastCGI": ["CDispatch", "CFastCGI", "CLinux", "Concurrency"],
     "Maintenance": ["Concurrency", "GitHub", "Logging", "Runners", "Storage"],
+    "APIDocument": ["Yams"],
     "TokenService": [
-      "Concurrency", "Configuration", "FastCGI", "GitHub", "HTTPClient", "JOSE", "Logging",
+      "APIDocument", "Concurrency", "Configuration", "FastCGI", "GitHub", "HTTPClient", "JOSE",
+      "Logging",
       "OIDC", "Patterns", "Runners", "Storage", "StrictJSON",
     ],
     "runner-token-service": [

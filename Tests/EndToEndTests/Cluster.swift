@@ -277,7 +277,9 @@ final class Cluster {
       "/usr/bin/curl",
       ["-sS", "-i", "--max-time", "30", "--path-as-is"] + reaching
         + headers.flatMap { ["-H", $0] } + arguments + [url(path)])
-    return try Answer(output)
+    let answer = try Answer(output)
+    answer.record(arguments, path, headers)
+    return answer
   }
 
   func url(_ path: String) -> String { "https://\(host):\(port)\(path)" }
@@ -372,6 +374,28 @@ struct Answer {
       return (parts[0].lowercased(), parts[1].trimmingCharacters(in: .whitespaces))
     }
     body = String(rest[end.upperBound...])
+  }
+
+  /// Records the exchange for scripts/check-api, where curl's options are ones that this knows.
+  fileprivate func record(_ options: [String], _ path: String, _ requestHeaders: [String]) {
+    var method: String?
+    var data: String?
+    var rest = options[...]
+    while let option = rest.popFirst() {
+      guard let value = rest.popFirst() else { return }
+      switch option {
+      case "-X": method = value
+      case "--data-binary" where !value.hasPrefix("@"): data = value
+      default: return
+      }
+    }
+    APIExchangeRecorder.record(
+      method ?? (data == nil ? "GET" : "POST"), path,
+      headers: requestHeaders.map { header in
+        let parts = header.split(separator: ":", maxSplits: 1)
+        return (String(parts[0]), parts.last.map { $0.trimmingCharacters(in: .whitespaces) } ?? "")
+      }, body: Array((data ?? "").utf8), status: status, responseHeaders: headers,
+      responseBody: Array(body.utf8), isPublic: true)
   }
 
   func header(_ name: String) -> String? { headers(name).first }

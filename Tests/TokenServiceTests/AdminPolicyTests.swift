@@ -123,7 +123,7 @@ import Testing
         "allowed_runner_groups: must be an array of at most 200 positive whole numbers, or null for the default group only",
         "require_jit: must be true or false", "require_ephemeral: must be true or false",
         "description: must be a string of at most 1000 characters, without control characters but newlines and tabs, or null",
-        "lables: is not a member of this request",
+        "lables: is not a member of this request, which can have user_identity, allowed_labels, label_patterns, max_runners, require_approval, allowed_runner_groups, require_jit, require_ephemeral, description",
       ])
     let stored = try world.database.read { try $0.labelPolicies.page(limit: 1, offset: 0) }
     #expect(stored.total == 0)

@@ -59,9 +59,11 @@ import Testing
   }
 
   @Test func `who deletes a busy runner is told what to do`() throws {
-    _ = try busyRunner()
+    let id = try busyRunner()
     let refused = try delete()
     #expect(refused.problem == "409 RUNNER_BUSY")
+    let path = "/api/v1/admin/runners/\(id)"
+    #expect(world.send("DELETE", path, token: try world.token("root")).problem == "409 RUNNER_BUSY")
     #expect(refused.text.contains("force=true"))
     #expect(try world.liveRunner("ci-1")?.removal == nil)
     #expect(try delete("?force=false").problem == "409 RUNNER_BUSY")
@@ -162,7 +164,8 @@ import Testing
     // A worker that dies: the reservation and the use of the approval are all that there is.
     let now = Timestamp(world.clock.date)
     let orphan = Runner(
-      id: "orphan", name: try #require(RunnerName("ci-1")), organization: "demo-org",
+      id: "00000000-0000-4000-8000-000000000001", name: try #require(RunnerName("ci-1")),
+      organization: "demo-org",
       status: .pending, busy: false, githubRunnerID: nil, runnerGroupID: 1,
       labels: ["self-hosted", "gpu"].compactMap(Label.init), ephemeral: true,
       disableUpdate: false, provisioning: .jit,
@@ -173,14 +176,15 @@ import Testing
       registeredAt: nil, deletedAt: nil, deletionReason: nil)
     let wasApproved = try world.database.write { transaction in
       try transaction.runners.insert(orphan)
-      return try transaction.approvals.markUsed(id: id, runnerID: "orphan")
+      return try transaction.approvals.markUsed(
+        id: id, runnerID: "00000000-0000-4000-8000-000000000001")
     }
     #expect(wasApproved)
     world.clock.advance(by: 61)
     let ended = world.send(
       method, "/api/v1/runners/ci-1" + suffix, token: try world.token())
     #expect([200, 204].contains(ended.status))
-    #expect(try world.runner(id: "orphan")?.status == .deleted)
+    #expect(try world.runner(id: "00000000-0000-4000-8000-000000000001")?.status == .deleted)
     let again = try world.provisionJIT(
       #"{"runner_name":"ci-1","labels":["gpu"],"approval_id":"\#(id)"}"#)
     #expect(again.status == 201)

@@ -120,7 +120,8 @@ import Testing
       ("HTTP_AUTHORIZATION", "Bearer \(try world.token())"),
     ])
     #expect(
-      world.service.respond(to: Request(parameters: parameters, body: body)).problem == problem)
+      world.service.recordedResponse(to: Request(parameters: parameters, body: body)).problem
+        == problem)
   }
 }
 

@@ -91,7 +91,7 @@ extension World {
     ]
     let names = Set(webhook.parameters.map(\.name))
     pairs = pairs.filter { !names.contains($0.name) } + webhook.parameters
-    return service.respond(
+    return service.recordedResponse(
       to: Request(parameters: Parameters(pairs), body: .complete(webhook.body)))
   }
 

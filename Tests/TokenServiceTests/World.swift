@@ -165,7 +165,7 @@ final class World: Sendable {
     if body != nil { pairs.append(("CONTENT_TYPE", "application/json")) }
     let names = Set(parameters.map(\.name))
     pairs = pairs.filter { !names.contains($0.name) } + parameters
-    return service.respond(
+    return service.recordedResponse(
       to: Request(parameters: Parameters(pairs), body: .complete(Array((body ?? "").utf8))))
   }
 
