@@ -4,12 +4,14 @@ import Runners
 
 /// A copy or backup of the database, for auditors: nothing in it is changed.
 public final class DatabaseCopy: ReadableDatabase {
+  private let path: String
   private let queue: DatabaseQueue
 
   /// Opens the file at `path` for reading only, with what is in a write-ahead log beside it.
   ///
   /// Throws `wrongSchema` if it is not the schema of this program, `databaseUnavailable` if it cannot be read.
   public init(path: String) throws(StorageError) {
+    self.path = path
     guard FileManager.default.fileExists(atPath: path) else {
       throw .databaseUnavailable("\(path) does not exist")
     }
@@ -24,7 +26,7 @@ public final class DatabaseCopy: ReadableDatabase {
         "\(path) cannot be opened; where it has a write-ahead log (\(path)-wal), copy both to a directory that you can write"
       )
     } catch {
-      throw StorageError(error)
+      throw StorageError(error, at: path)
     }
   }
 
@@ -42,7 +44,7 @@ public final class DatabaseCopy: ReadableDatabase {
     do {
       return try queue.read { try body(Transaction(database: $0, now: Timestamp(Date()))) }
     } catch let error as DatabaseError {
-      throw StorageError(error)
+      throw StorageError(error, at: path)
     }
   }
 }

@@ -90,7 +90,7 @@ import Testing
     #expect(data?["lost_records"] == .number(3))
     #expect(data?["replaced_head"] == .text(lost.hash))
     // The new file has what came since, each once, and the one that was put aside has what was lost.
-    #expect(try database.catchUp(file) == 0)
+    #expect(try database.catchUp(file).records == 0)
     #expect(try database.verifyMirror(path: file.path).lines == 2)
     let aside = directory.file("audit-before-restore-20260131T120000Z.jsonl")
     #expect(throws: AuditFault.mirrorDiffers(id: 3, line: 3, path: aside)) {

@@ -61,7 +61,7 @@ ROWS = {
         ("unmanaged_runners", {
             "organization": "demo-org", "github_runner_id": 99, "name": "stray", "first_seen_at": TIME}),
     ],
-    # Its tables: audit_mirror has a row from the start. An anchor needs an archive, which `archive` below makes.
+    # Rows of its tables come from an archive, which `archive` below makes.
     5: [],
 }
 
@@ -94,11 +94,11 @@ def archive(database, first, last):
         "archive_sha256": ARCHIVE, "first_id": 1, "prev_hash": first["prev_hash"], "last_id": 1,
         "hash": first["hash"], "archived_at": TIME})
     database.execute("DELETE FROM audit_log WHERE id = 1")
-    database.execute("UPDATE audit_mirror SET last_id = ?", [last["id"]])
+    insert(database, "audit_mirror", {"id": 1, "last_id": last["id"]})
 
 
 def audit_rows(number):
-    """From the fifth migration on they are chained, and the last one tells of an archive of the first."""
+    """They are chained. From the fifth migration on the last one tells of an archive of the first."""
     previous = "0" * 64
     events = list(AUDIT_EVENTS)
     for index in range(1, len(events) + (2 if number >= 5 else 1)):
@@ -107,14 +107,13 @@ def audit_rows(number):
             events.append({"timestamp": TIME, "event_type": "archive", "success": 1, "event_data": data})
         event = events[index - 1]
         row = {"id": index, **event}
-        if number >= 5:
-            form = b"audit-log/1\n" + netstring(index)
-            for column in AUDIT_COLUMNS:
-                form += netstring(event[column]) if column in event else b"-,"
-            row["prev_hash"] = previous
-            previous = row["hash"] = hashlib.sha256(form + netstring(row["prev_hash"])).hexdigest()
-            if index == 1:
-                first_hash = previous
+        form = b"audit-log/1\n" + netstring(index)
+        for column in AUDIT_COLUMNS:
+            form += netstring(event[column]) if column in event else b"-,"
+        row["prev_hash"] = previous
+        previous = row["hash"] = hashlib.sha256(form + netstring(row["prev_hash"])).hexdigest()
+        if index == 1:
+            first_hash = previous
         yield row
 
 

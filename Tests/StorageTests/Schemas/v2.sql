@@ -15,12 +15,13 @@ CREATE TABLE audit_log (
   runner_id TEXT,
   runner_name TEXT,
   event_data TEXT CHECK (event_data IS NULL OR json_valid(event_data)),
-  prev_hash TEXT,
-  hash TEXT
+  -- Of the row before, and of this one: docs/OPERATIONS.md says how they are computed.
+  prev_hash TEXT NOT NULL,
+  hash TEXT NOT NULL
 ) STRICT;
-INSERT INTO "audit_log" VALUES(1,'2026-01-31T12:00:00.000Z','provision_requested',1,NULL,NULL,'alice@example.com',NULL,NULL,NULL,NULL,NULL,NULL,'ci-1','{"labels":["gpu","ubuntu-22.04"]}',NULL,NULL);
-INSERT INTO "audit_log" VALUES(2,'2026-01-31T12:00:00.000Z','provision',1,NULL,NULL,'alice@example.com',NULL,NULL,NULL,NULL,NULL,NULL,'ci-1',NULL,NULL,NULL);
-INSERT INTO "audit_log" VALUES(3,'2026-01-31T12:00:00.000Z','provision_failed',0,'QUOTA_EXCEEDED',NULL,'ümit@example.com',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "audit_log" VALUES(1,'2026-01-31T12:00:00.000Z','provision_requested',1,NULL,NULL,'alice@example.com',NULL,NULL,NULL,NULL,NULL,NULL,'ci-1','{"labels":["gpu","ubuntu-22.04"]}','0000000000000000000000000000000000000000000000000000000000000000','37f1ad9694c6d5831387d667130b9b64a08062def8ac6b73e89be9aef38b9209');
+INSERT INTO "audit_log" VALUES(2,'2026-01-31T12:00:00.000Z','provision',1,NULL,NULL,'alice@example.com',NULL,NULL,NULL,NULL,NULL,NULL,'ci-1',NULL,'37f1ad9694c6d5831387d667130b9b64a08062def8ac6b73e89be9aef38b9209','2ac6df06b082967e45a38eb9b99434ec986ee448e6f1cd54d5ee4eb7fed2f440');
+INSERT INTO "audit_log" VALUES(3,'2026-01-31T12:00:00.000Z','provision_failed',0,'QUOTA_EXCEEDED',NULL,'ümit@example.com',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,'2ac6df06b082967e45a38eb9b99434ec986ee448e6f1cd54d5ee4eb7fed2f440','18acd960b4cfff44a3118f805f8895188b0d6c5382731c21aecee65f2617c0f5');
 CREATE TABLE runners (
   id TEXT NOT NULL PRIMARY KEY,
   organization TEXT NOT NULL,
@@ -57,7 +58,7 @@ CREATE TABLE schema_migrations (
             checksum TEXT NOT NULL,
             applied_at TEXT NOT NULL
           ) STRICT;
-INSERT INTO "schema_migrations" VALUES(1,'0001_runners_and_audit_log','21df4a3e4b20d622479c77f55065ad980d11384a3b34f36338f912d7e81975bd','2026-01-31T12:00:00.000Z');
+INSERT INTO "schema_migrations" VALUES(1,'0001_runners_and_audit_log','e0725c623058b3b2f7f54116c2034220bf2fe0fa77dbbe31370a608a2f46d75a','2026-01-31T12:00:00.000Z');
 INSERT INTO "schema_migrations" VALUES(2,'0002_used_tokens','f50cc30b2432411bd07bd69973648013ab1ab7e88a126c06180484f271524579','2026-01-31T12:00:00.000Z');
 CREATE TABLE used_tokens (
   issuer TEXT NOT NULL,

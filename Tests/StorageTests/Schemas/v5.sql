@@ -53,8 +53,9 @@ CREATE TABLE audit_log (
   runner_id TEXT,
   runner_name TEXT,
   event_data TEXT CHECK (event_data IS NULL OR json_valid(event_data)),
-  prev_hash TEXT,
-  hash TEXT
+  -- Of the row before, and of this one: docs/OPERATIONS.md says how they are computed.
+  prev_hash TEXT NOT NULL,
+  hash TEXT NOT NULL
 ) STRICT;
 INSERT INTO "audit_log" VALUES(2,'2026-01-31T12:00:00.000Z','provision',1,NULL,NULL,'alice@example.com',NULL,NULL,NULL,NULL,NULL,NULL,'ci-1',NULL,'37f1ad9694c6d5831387d667130b9b64a08062def8ac6b73e89be9aef38b9209','2ac6df06b082967e45a38eb9b99434ec986ee448e6f1cd54d5ee4eb7fed2f440');
 INSERT INTO "audit_log" VALUES(3,'2026-01-31T12:00:00.000Z','provision_failed',0,'QUOTA_EXCEEDED',NULL,'ümit@example.com',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,'2ac6df06b082967e45a38eb9b99434ec986ee448e6f1cd54d5ee4eb7fed2f440','18acd960b4cfff44a3118f805f8895188b0d6c5382731c21aecee65f2617c0f5');
@@ -157,11 +158,11 @@ CREATE TABLE schema_migrations (
             checksum TEXT NOT NULL,
             applied_at TEXT NOT NULL
           ) STRICT;
-INSERT INTO "schema_migrations" VALUES(1,'0001_runners_and_audit_log','21df4a3e4b20d622479c77f55065ad980d11384a3b34f36338f912d7e81975bd','2026-01-31T12:00:00.000Z');
+INSERT INTO "schema_migrations" VALUES(1,'0001_runners_and_audit_log','e0725c623058b3b2f7f54116c2034220bf2fe0fa77dbbe31370a608a2f46d75a','2026-01-31T12:00:00.000Z');
 INSERT INTO "schema_migrations" VALUES(2,'0002_used_tokens','f50cc30b2432411bd07bd69973648013ab1ab7e88a126c06180484f271524579','2026-01-31T12:00:00.000Z');
 INSERT INTO "schema_migrations" VALUES(3,'0003_label_policies','52032a75e63c96e758a07e705302d617580e18417f1535e3194862811ff565f1','2026-01-31T12:00:00.000Z');
 INSERT INTO "schema_migrations" VALUES(4,'0004_github_state','2ce34f1d8162f6daa122ccff7de59e014ee74a915b3bd0331d419e97af17abc8','2026-01-31T12:00:00.000Z');
-INSERT INTO "schema_migrations" VALUES(5,'0005_audit_chain','12646980cc6893f4fdacab2a246c0f0f35627b8fcd0f021d74ae7465f7d93890','2026-01-31T12:00:00.000Z');
+INSERT INTO "schema_migrations" VALUES(5,'0005_audit_chain','09c6b2af1da37d3ec2e4a1bc3af60c9f33b8023b287b2fce16a673618166175e','2026-01-31T12:00:00.000Z');
 CREATE TABLE security_events (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   timestamp TEXT NOT NULL,
@@ -224,6 +225,10 @@ INSERT INTO "write_probe" VALUES(1,'2026-01-31T12:00:00.000Z');
 CREATE UNIQUE INDEX runners_live_name
   ON runners (organization, name COLLATE NOCASE) WHERE status <> 'deleted';
 CREATE INDEX runners_owner ON runners (organization, issuer, subject, created_at);
+CREATE TRIGGER audit_log_keeps_rows_unchanged BEFORE UPDATE ON audit_log
+BEGIN
+  SELECT RAISE(ABORT, 'audit_log is append-only');
+END;
 CREATE INDEX used_tokens_refused_from ON used_tokens (refused_from);
 CREATE INDEX runners_owner_live
   ON runners (organization, issuer, subject, status, pending_until) WHERE status <> 'deleted';
@@ -259,11 +264,6 @@ CREATE UNIQUE INDEX security_events_minute
   ON security_events (event_type, severity, issuer, oidc_sub, coalesce(runner_id, ''), minute);
 CREATE INDEX approvals_created ON approvals (organization, created_at DESC);
 CREATE INDEX approvals_status ON approvals (organization, status, created_at DESC);
-CREATE TRIGGER audit_log_keeps_rows_unchanged BEFORE UPDATE ON audit_log
-WHEN OLD.hash IS NOT NULL
-BEGIN
-  SELECT RAISE(ABORT, 'audit_log is append-only');
-END;
 CREATE UNIQUE INDEX audit_anchors_last ON audit_anchors (last_id);
 CREATE TRIGGER audit_anchors_move_ahead BEFORE UPDATE ON audit_anchors
 WHEN NEW.archive_sha256 IS NOT OLD.archive_sha256 OR NEW.first_id IS NOT OLD.first_id
@@ -276,13 +276,12 @@ BEGIN
   SELECT RAISE(ABORT, 'the anchors of audit_log stay');
 END;
 CREATE TRIGGER audit_log_chains_rows BEFORE INSERT ON audit_log
-WHEN NEW.hash IS NULL OR NEW.prev_hash IS NULL
-  OR NEW.id IS NOT 1 + max(
+WHEN NEW.id IS NOT 1 + max(
     coalesce((SELECT max(id) FROM audit_log), 0),
     coalesce((SELECT max(last_id) FROM audit_anchors), 0),
     coalesce((SELECT max(CAST(seq AS INTEGER)) FROM sqlite_sequence WHERE name = 'audit_log'), 0))
 BEGIN
-  SELECT RAISE(ABORT, 'audit_log takes the next row only, with its hash and that of the row before');
+  SELECT RAISE(ABORT, 'audit_log takes the next row only');
 END;
 CREATE TRIGGER audit_log_keeps_rows BEFORE DELETE ON audit_log
 WHEN NOT EXISTS (SELECT 1 FROM audit_anchors WHERE OLD.id BETWEEN first_id AND last_id)
