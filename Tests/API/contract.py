@@ -10,6 +10,8 @@ import referencing.jsonschema
 
 # What a web server and HTTP itself add; the document is about the others.
 TRANSPORT_HEADERS = {"content-type", "content-length", "server", "date", "connection", "transfer-encoding"}
+# What nginx/security_headers.conf adds to every answer, as the document's introduction says.
+WEB_SERVER_HEADERS = {"strict-transport-security", "content-security-policy", "x-frame-options", "referrer-policy"}
 # What answers a request that belongs to no operation, by status.
 ELSEWHERE = {400: "BadRequest", 404: "NothingHere", 405: "MethodNotAllowed", 413: "BodyTooLarge"}
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
@@ -110,7 +112,7 @@ class Contract:
     def response_faults(self, response, exchange):
         headers = exchange["responseHeaders"]
         documented = {name.lower(): self.resolved(value) for name, value in response.get("headers", {}).items()}
-        faults = [f"the header {name} is not documented" for name, _ in headers if name not in documented.keys() | TRANSPORT_HEADERS]
+        faults = [f"the header {name} is not documented" for name, _ in headers if name not in documented.keys() | TRANSPORT_HEADERS | WEB_SERVER_HEADERS]
         for name, rule in documented.items():
             value = header(headers, name)
             if value is None:

@@ -125,7 +125,7 @@ def self_test(contract, seen):
             value = json.loads(exchange[member])
             if not value or isinstance(value, list):
                 continue
-            for spoilt_value in ({**value, next(iter(value)): ["spoilt"]}, {}):
+            for spoilt_value in ({**value, next(iter(value)): {"spoilt": True}}, {}):
                 spoilt = copy.deepcopy(exchange)
                 spoilt[member] = json.dumps(spoilt_value)
                 if not check(contract, [spoilt])[1]:

@@ -147,7 +147,11 @@ def error_codes(root):
 
 def error_faults(root):
     page = (root / "docs/USAGE.md").read_text(encoding="utf-8")
-    rows = set(re.findall(r"^\| `([A-Z_]+)` \| (\d{3}) \| .+ \|$", page, re.MULTILINE))
+    rows = {
+        (code, status)
+        for code, statuses in re.findall(r"^\| `([A-Z_]+)` \| (\d{3}(?:, \d{3})*) \| .+ \|$", page, re.MULTILINE)
+        for status in statuses.split(", ")
+    }
     codes = error_codes(root)
     if len(codes) < 30:
         yield "the error codes were not found in the sources"

@@ -144,10 +144,11 @@ events {{ worker_connections 4096; }}
 http {{
   access_log off;
   client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;
+  include runner-token-service/maps.conf;
+  geo $token_service_is_limited {{ default 0; }}
   upstream runner_token_service {{ server unix:{self.directory}/service.sock; }}
   server {{
     listen 127.0.0.1:{self.port} backlog=4096;
-    keepalive_requests 1000000;
     {self.locations}
     include runner-token-service/runner-token-service.locations.conf;
   }}
