@@ -2,7 +2,7 @@
 # shellcheck disable=SC2154 # `repository` and `directory` are common.bash's
 # The whole product in a temporary directory: nginx with TLS, two workers and the maintenance process, and the simulator of
 # GitHub and of an OIDC provider. To be sourced after common.bash. Before `set_up`, `port` says where the service shall
-# listen and `programs` where the programs are; afterwards `base` is the service's URL, `github` the simulator's, and
+# listen, `programs` where the programs are, and `unlimited=true` that nginx's limits are off; afterwards `base` is the service's URL, `github` the simulator's, and
 # `$directory/tls.crt` the certificate to trust.
 
 # shellcheck source-path=SCRIPTDIR source=nginx.bash
@@ -38,6 +38,11 @@ END
 write_nginx_configuration() {
   ln -s "$repository/nginx" "$directory/runner-token-service"
   print_nginx_site "$directory" "$port" "$(free_port)" >"$directory/site.conf"
+  if [[ ${unlimited-} == true ]]; then
+    # Whoever tries thousands of requests would otherwise get to know nginx's limits.
+    sed -i 's|^  #192\.0\.2\.64/26 0;$|  127.0.0.1 0;|' "$directory/site.conf"
+    grep -qF '  127.0.0.1 0;' "$directory/site.conf" || fail "the site file has no place for addresses without limits"
+  fi
   {
     # Its workers must get at sockets that only this user may use.
     if ((EUID == 0)); then echo 'user root;'; fi
