@@ -85,8 +85,8 @@ def grants_against_answers(database, answers, grants):
 
 def read_lives(database):
     """From when to when each runner counted, by the numbers of its audit records: they are in the order of the commits, whatever the
-    clock did. The end is None where it still does. A reservation that ran out, because a worker died, counted until its time was up
-    and not until somebody noticed: it is left out."""
+    clock did. The end is None where it still does. A reservation whose outcome could not be recorded, because the worker died or the
+    disk was full, counted until its time was up and not until somebody noticed: it is left out."""
     begin = "SELECT runner_id, min(id) FROM audit_log WHERE event_type = 'provision_requested' GROUP BY 1"
     end = """SELECT runner_id, min(id) FROM audit_log WHERE event_type = 'deprovision' AND success
         OR event_type = 'provision_failed' OR event_type = 'status_change' AND event_data ->> 'to' = 'deleted' GROUP BY 1"""
@@ -95,7 +95,8 @@ def read_lives(database):
     return [
         (runner, owner, name.lower(), begins[runner], ends.get(runner, lasts[runner]) if status == "deleted" else None)
         for runner, owner, name, status in database.execute(
-            "SELECT id, subject, name, status FROM runners WHERE deletion_reason IS NOT 'reservation_expired'"
+            """SELECT id, subject, name, status FROM runners WHERE id IN (
+                SELECT runner_id FROM audit_log WHERE event_type IN ('provision', 'provision_failed'))"""
         )
     ]
 
