@@ -2,36 +2,68 @@
 
 import json
 import sqlite3
+import time
 from collections import Counter
+from dataclasses import dataclass, replace
 
 from world import fetch
 
-# What the self-test falsifies, in words that the findings have.
-FALSIFIED = ["has no record", "more than", "had the name", "verify-audit-log", "nobody got"]
+# Statuses after which a caller has nothing, though GitHub may have issued something.
+FAILURES = {0, 500, 502, 503, 504}
+# The maintenance process gives the file what it lacks each minute.
+CATCH_UP = 75
 
 
-def everything(world, answers, quota, falsified=False):
-    """All findings, and a line for people."""
+@dataclass
+class Facts:
+    """What callers got, GitHub issued, and the database and the audit log's files say."""
+
+    answers: list
+    issued: list
+    grants: list
+    undelivered: set
+    lives: list
+    records: list
+    lines: list
+
+
+def gather(world, answers):
     _, body = fetch(f"{world.github}/control/issued")
-    issued = [secret for secrets in json.loads(body).values() for secret in secrets]
     database = sqlite3.connect(world.directory / "service.db")
-    grants = read_grants(database)
-    lives = read_lives(database)
-    if falsified:
-        answers, grants, lives = falsify(world, database, answers, grants, lives)
-    findings = (
-        secrets_against_records(answers, issued, grants)
-        + grants_against_answers(database, answers, grants)
-        + quotas(lives, quota)
-        + names(lives)
-        + integrity(world, database)
+    undelivered = database.execute("SELECT runner_id FROM audit_log WHERE event_type = 'provision_undelivered'")
+    return Facts(
+        answers=answers,
+        issued=[secret for secrets in json.loads(body).values() for secret in secrets],
+        grants=read_grants(database),
+        undelivered={runner for runner, in undelivered},
+        lives=read_lives(database),
+        records=[record for record, in database.execute("SELECT id FROM audit_log")],
+        lines=read_lines(world),
     )
+
+
+def everything(world, answers, quota):
+    """All findings, the facts, and a line for people."""
+    deadline = time.monotonic() + CATCH_UP
+    facts = gather(world, answers)
+    # Maintenance goes on recording what it does.
+    while lines(facts) and time.monotonic() < deadline:
+        time.sleep(2)
+        facts = gather(world, answers)
+    findings = checks(facts, quota) + integrity(world)
     statuses = Counter(answer.status for answer in answers)
-    unused = len(set(issued) - {grant["secret"] for grant in grants})
-    return findings, (
+    unused = len(set(facts.issued) - {grant["secret"] for grant in facts.grants})
+    return (
+        findings,
+        facts,
         f"{len(answers):,} answers {dict(sorted(statuses.items()))}, slowest {max(a.seconds for a in answers):.1f} s; "
-        f"{len(issued):,} issued by GitHub, {len(grants):,} granted, {unused} issued and never granted"
+        f"{len(facts.issued):,} issued by GitHub, {len(facts.grants):,} granted, {unused} issued and never granted; "
+        f"{len(facts.records):,} audit records",
     )
+
+
+def checks(facts, quota):
+    return secrets(facts) + unused(facts) + delivery(facts) + quotas(facts, quota) + names(facts) + lines(facts)
 
 
 def read_grants(database):
@@ -42,45 +74,65 @@ def read_grants(database):
     ]
 
 
-def secrets_against_records(answers, issued, grants):
+def read_lines(world):
+    """The ids of all lines, those of the rotated files first."""
+    log = world.directory / "audit.jsonl"
+    files = [*(log.with_suffix(f".jsonl.{number}") for number in range(9, 0, -1)), log]
+    text = "".join(file.read_text() for file in files if file.exists())
+    return [json.loads(line)["id"] for line in text.splitlines()]
+
+
+def secrets(facts):
     """What a caller holds was issued by GitHub once and granted once; what was granted was issued."""
     findings = []
-    granted = Counter(grant["secret"] for grant in grants)
-    issued_counts = Counter(issued)
-    for answer in answers:
+    granted = Counter(grant["secret"] for grant in facts.grants)
+    issued = Counter(facts.issued)
+    for answer in facts.answers:
         if answer.secret and granted[answer.secret] != 1:
-            findings.append(
-                f"the secret of request {answer.request_id} has no record, or several: {granted[answer.secret]}"
-            )
-        if answer.secret and issued_counts[answer.secret] != 1:
-            findings.append(f"the secret of request {answer.request_id} was not issued once by GitHub")
-    held = Counter(answer.secret for answer in answers if answer.secret)
+            findings.append(f"the secret of request {answer.request_id} has {granted[answer.secret]} records")
+        if answer.secret and issued[answer.secret] != 1:
+            findings.append(f"the secret of request {answer.request_id} was issued {issued[answer.secret]} times")
+    held = Counter(answer.secret for answer in facts.answers if answer.secret)
     findings += [f"a secret went to {count} requests" for count in held.values() if count > 1]
-    findings += [f"the grant {grant['request_id']} is of a secret that GitHub did not issue"
-                 for grant in grants if not issued_counts[grant["secret"]]]  # fmt: skip
-    # A worker that died, or could not write, between GitHub's answer and its own: nobody has that secret.
-    failed = sum(1 for answer in answers if answer.what in ("provision", "jit", "heals") and answer.status != 201)
-    unused = len(set(issued) - set(granted))
-    if unused > failed:
-        findings.append(f"{unused} secrets were issued and not granted, though only {failed} requests failed")
-    return findings
+    return findings + [
+        f"the grant {grant['request_id']} is of a secret that GitHub did not issue"
+        for grant in facts.grants
+        if not issued[grant["secret"]]
+    ]
 
 
-def grants_against_answers(database, answers, grants):
+def unused(facts):
+    """A worker died, or could not write, between GitHub's answer and its own: nobody has that secret."""
+    failed = sum(
+        1 for answer in facts.answers if answer.what in ("provision", "jit", "heals") and answer.status in FAILURES
+    )
+    count = len(set(facts.issued) - {grant["secret"] for grant in facts.grants})
+    return [f"{count} secrets were never granted, though only {failed} requests failed"] if count > failed else []
+
+
+def delivery(facts):
     """Each grant was answered, or recorded as undelivered, or its caller saw the connection break."""
-    answered = {answer.runner_id for answer in answers if answer.status == 201}
-    broken = {answer.request_id for answer in answers if answer.status in (502, 504)}
-    silent = sum(1 for answer in answers if answer.status == 0)
-    undelivered = {
-        row[0] for row in database.execute("SELECT runner_id FROM audit_log WHERE event_type = 'provision_undelivered'")
-    }
+    answered = {answer.runner_id for answer in facts.answers if answer.status == 201}
+    broken = {answer.request_id for answer in facts.answers if answer.status in (502, 504)}
+    silent = sum(1 for answer in facts.answers if answer.status == 0)
     lost = [
-        grant for grant in grants
-        if grant["runner_id"] not in answered | undelivered and grant["request_id"] not in broken
-    ]  # fmt: skip
-    if len(lost) > silent:
-        return [f"{len(lost)} grants nobody got, such as request {lost[0]['request_id']}"]
-    return []
+        grant
+        for grant in facts.grants
+        if grant["runner_id"] not in answered | facts.undelivered and grant["request_id"] not in broken
+    ]
+    return [f"{len(lost)} grants nobody got, such as request {lost[0]['request_id']}"] if len(lost) > silent else []
+
+
+def lines(facts):
+    """Each record is in the files once, and nothing else is."""
+    found, records = Counter(facts.lines), set(facts.records)
+    missing, foreign = sorted(records - set(found)), sorted(set(found) - records)
+    doubled = sorted(number for number, count in found.items() if count > 1)
+    return [
+        f"{len(numbers)} records {what} in the audit log's files, the first {numbers[0]}"
+        for what, numbers in (("are missing", missing), ("are not in the table but", foreign), ("are twice", doubled))
+        if numbers
+    ]
 
 
 def read_lives(database):
@@ -101,10 +153,10 @@ def read_lives(database):
     ]
 
 
-def quotas(lives, quota):
+def quotas(facts, quota):
     """No owner had more live runners at any time than allowed."""
     changes = {}
-    for _, owner, _, begin, end in lives:
+    for _, owner, _, begin, end in facts.lives:
         changes.setdefault(owner, []).append((begin, 1))
         if end is not None:
             changes[owner].append((end, -1))
@@ -119,10 +171,10 @@ def quotas(lives, quota):
     return findings
 
 
-def names(lives):
+def names(facts):
     """No two live runners had one name."""
     named = {}
-    for runner, _, name, begin, end in lives:
+    for runner, _, name, begin, end in facts.lives:
         named.setdefault(name, []).append((begin, end, runner))
     findings = []
     for name, spans in named.items():
@@ -133,34 +185,53 @@ def names(lives):
     return findings
 
 
-def integrity(world, database):
+def integrity(world):
+    database = sqlite3.connect(world.directory / "service.db")
     findings = []
-    result = database.execute("PRAGMA integrity_check").fetchall()
-    if result != [("ok",)]:
-        findings.append(f"integrity_check: {result[:3]}")
-    faults = database.execute("PRAGMA foreign_key_check").fetchall()
-    if faults:
-        findings.append(f"foreign_key_check: {faults[:3]}")
-    done = world.try_to_run("verify-audit-log", "--mirror", str(world.directory / "audit.jsonl"))
+    for check, expected in (("integrity_check", [("ok",)]), ("foreign_key_check", [])):
+        result = database.execute(f"PRAGMA {check}").fetchall()
+        if result != expected:
+            findings.append(f"{check}: {result[:3]}")
+    done = world.try_to_run("verify-audit-log")
     if done.returncode != 0:
         findings.append(f"verify-audit-log: {done.stdout.strip()} {done.stderr.strip()}")
     return findings
 
 
-def falsify(world, database, answers, grants, lives):
-    """One lie of each kind that must be found."""
-    kept = [grant for grant in grants]
-    answered = [answer for answer in answers if answer.secret]
-    kept.remove(next(grant for grant in grants if grant["secret"] == answered[0].secret))
-    answers = [answer for answer in answers if answer is not answered[1]]
-    runner, owner, name, begin, _ = lives[0]
-    lives = [*lives, *((f"{runner}-{n}", owner, name if n == 0 else f"{name}-{n}", begin, None) for n in range(9))]
-    with database:
-        # As somebody would who has the file: around the triggers, and then as if nothing had been.
+# MARK: - Whether it notices
+
+
+def falsifications(facts):
+    """Facts that are wrong in one way each, by what is wrong with them."""
+    held = [answer for answer in facts.answers if answer.secret]
+    one, other = held[:2]
+    runner, owner, name, begin, _ = facts.lives[0]
+    return {
+        "a secret without a record": replace(facts, grants=[g for g in facts.grants if g["secret"] != one.secret]),
+        "a secret with two records": replace(facts, grants=[*facts.grants, facts.grants[0]]),
+        "a secret that GitHub did not issue": replace(facts, issued=[s for s in facts.issued if s != one.secret]),
+        "a secret that two callers have": replace(facts, answers=[*facts.answers, replace(other, secret=one.secret)]),
+        "secrets that nobody was granted": replace(facts, issued=[*facts.issued, *map(str, range(1000))]),
+        "a grant that nobody got": replace(facts, answers=[a for a in facts.answers if a.runner_id != one.runner_id]),
+        "too many runners of one owner": replace(
+            facts, lives=[*facts.lives, *((f"{n}", owner, f"{name}-{n}", begin, None) for n in range(9))]
+        ),
+        "two runners of one name": replace(facts, lives=[*facts.lives, ("other", "somebody", name, begin, None)]),
+        "a line that is missing": replace(facts, lines=facts.lines[1:]),
+        "a line that is there twice": replace(facts, lines=[*facts.lines, facts.lines[0]]),
+        "a line of no record": replace(facts, lines=[*facts.lines, 10**9]),
+    }
+
+
+def unnoticed(world, facts, quota):
+    """Which falsifications nobody would have noticed."""
+    missed = [what for what, wrong in falsifications(facts).items() if not checks(wrong, quota)]
+    with sqlite3.connect(world.directory / "service.db") as database:
         triggers = database.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
         for trigger, _ in triggers:
             database.execute(f"DROP TRIGGER {trigger}")
         database.execute("UPDATE audit_log SET user_identity = 'mallory@example.com' WHERE id = 3")
+        # As if nothing had been.
         for _, sql in triggers:
             database.execute(sql)
-    return answers, kept, lives
+    return missed if integrity(world) else [*missed, "a record that was changed"]

@@ -46,6 +46,7 @@ class Process:
             arguments, stdin=stdin, stdout=log, stderr=log, env=environment, cwd=log.name.rpartition("/")[0]
         )
         self.pid = self.child.pid
+        self.name = Path(arguments[0]).name
 
     def pids(self):
         """Its own, and nginx's workers'."""
@@ -197,8 +198,9 @@ http {{
                 if fetch(url)[0] == 200:
                     return
             except OSError as error:
-                if time.monotonic() > deadline:
-                    sys.exit(f"no answer from {url}: {error}")
+                ended = [process.name for process in self.processes if process.child.poll() is not None]
+                if ended or time.monotonic() > deadline:
+                    sys.exit(f"no answer from {url}: {error}; ended: {ended}")
             time.sleep(0.1)
 
     def stop(self):
