@@ -300,10 +300,9 @@ def provider_is_down(world, callers):
 
 def disk_fills(world, callers):
     ballast = world.directory / "ballast"
-    with open(ballast, "wb") as file, contextlib.suppress(OSError):
+    with open(ballast, "wb", buffering=0) as file, contextlib.suppress(OSError):
         while True:
             file.write(bytes(1 << 16))
-            file.flush()
     yield
     ballast.unlink()
 
