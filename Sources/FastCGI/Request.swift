@@ -24,6 +24,7 @@ public struct Request: Sendable {
 public struct Parameters: Sendable {
   private let pairs: [(name: String, value: String)]
 
+  /// As they came; a name may be there more than once.
   public init(_ pairs: [(name: String, value: String)]) {
     self.pairs = pairs
   }

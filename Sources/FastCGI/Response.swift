@@ -5,10 +5,12 @@ public struct Response: Sendable, Equatable {
   public var headers: [Header]
   public var body: [UInt8]
 
+  /// A line of the head. Control characters are left out when it is written.
   public struct Header: Sendable, Equatable {
     public var name: String
     public var value: String
 
+    /// A header of this name with this value.
     public init(_ name: String, _ value: String) {
       self.name = name
       self.value = value

@@ -107,6 +107,7 @@ public struct InstallationDescription: Sendable, Decodable {
   /// nil unless the organization has suspended it.
   public let suspendedAt: Date?
 
+  /// The organization or person that has installed the App.
   public struct Account: Sendable, Decodable {
     public let login: String
   }

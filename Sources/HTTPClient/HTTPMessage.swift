@@ -1,5 +1,6 @@
 /// A request to another host.
 public struct HTTPRequest: Sendable {
+  /// The methods that are used; those that change something at the host are POST and DELETE.
   public enum Method: String, Sendable {
     case get = "GET"
     case post = "POST"
@@ -24,6 +25,8 @@ public struct HTTPRequest: Sendable {
   /// For everything, from name resolution to the last byte.
   public var totalTimeout: Duration
 
+  /// By default an answer may have 1 MiB, a connection 3 seconds and everything together 10. Whether the URL is allowed is judged
+  /// when it is sent.
   public init(
     _ method: Method, _ url: String, headers: [(name: String, value: String)] = [],
     body: [UInt8] = [], maximumResponseSize: Int = 1 << 20, certificateBundle: String? = nil,

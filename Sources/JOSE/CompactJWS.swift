@@ -5,7 +5,9 @@ public import StrictJSON
 public struct CompactJWS: Sendable {
   /// Size limits of the encoded segments, in bytes.
   public static let maximumHeaderSize = 2048
+  /// Of the claims, encoded.
   public static let maximumPayloadSize = 6144
+  /// Of a signature, encoded: an RSA key of 8192 bits makes 1366 bytes.
   public static let maximumSignatureSize = 1400
   /// Of all three and their two dots.
   private static let maximumSize =

@@ -28,6 +28,7 @@ public struct Provider: Sendable {
 
   /// In seconds: a day.
   public static let defaultMaximumLifetime = 86_400
+  /// In seconds.
   public static let defaultLeeway = 60
 
   public init(

@@ -25,6 +25,7 @@ public struct ApprovalRequest: Sendable, Equatable {
     self.workFolder = kind == .jit ? workFolder ?? .standard : nil
   }
 
+  /// What an approval of this request is for: what the request leaves open is filled in.
   public init(_ request: ProvisionRequest, kind: Provisioning, defaultRunnerGroupID: Int64) {
     self.init(
       name: request.name, labels: request.labels,

@@ -1,5 +1,6 @@
 /// Something that happened and that an auditor may ask about.
 public struct AuditEvent: Sendable, Equatable {
+  /// What happened. The raw value is what stands in the log, and never changes.
   public enum Kind: String, Sendable, CaseIterable {
     /// Somebody was allowed a runner, and GitHub is about to be asked.
     case provisionRequested = "provision_requested"
@@ -62,6 +63,7 @@ public struct AuditEvent: Sendable, Equatable {
   public var runnerName: String?
   public var data: [String: Value]
 
+  /// An event that was a success unless something else is said.
   public init(
     _ kind: Kind, success: Bool = true, errorCode: String? = nil, errorMessage: String? = nil,
     actor: Actor, runnerID: String? = nil, runnerName: String? = nil, data: [String: Value] = [:]

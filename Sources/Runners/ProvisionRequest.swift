@@ -1,5 +1,6 @@
 /// What a caller asks for, in valid form.
 public struct ProvisionRequest: Sendable, Equatable {
+  /// How the runner is to be called: as the caller says, or with a random rest after the caller's prefix.
   public enum Name: Sendable, Equatable {
     case exactly(RunnerName)
     case generated(RunnerNamePrefix)
@@ -39,6 +40,7 @@ public struct FieldError: Sendable, Equatable {
   /// What it should be.
   public let message: String
 
+  /// What is wrong with this member of the body, as the caller wrote its name.
   public init(_ field: String, _ message: String) {
     self.field = field
     self.message = message

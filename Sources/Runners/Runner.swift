@@ -77,6 +77,7 @@ public struct Removal: Sendable, Equatable {
   }
 }
 
+/// Where a runner is in its life. The raw value is what callers see and the database holds.
 public enum RunnerStatus: String, Sendable, CaseIterable {
   /// Asked for, and not seen at GitHub yet.
   case pending
