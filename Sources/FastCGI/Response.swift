@@ -2,7 +2,9 @@
 public struct Response: Sendable, Equatable {
   /// 200 to 599.
   public var status: Int
+  /// In this order; repeated ones stay repeated.
   public var headers: [Header]
+  /// In bytes as they go out. Its length is told to the web server.
   public var body: [UInt8]
 
   /// A line of the head. Control characters are left out when it is written.

@@ -5,6 +5,7 @@ public import JOSE
 public struct AppCredentials: Sendable {
   /// The App's id or client id, as text.
   public let appID: String
+  /// Of the App in the organization.
   public let installationID: Int64
   let privateKeys: [PrivateKey]
 

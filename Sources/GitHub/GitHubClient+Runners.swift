@@ -97,5 +97,6 @@ extension GitHubClient {
       nextURL: try nextURL(response), requestID: response.header("x-github-request-id"))
   }
 
+  /// Where the list of runners begins.
   public var firstRunnerPageURL: String { runnersURL + "?per_page=100" }
 }

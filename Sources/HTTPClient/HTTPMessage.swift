@@ -8,7 +8,9 @@ public struct HTTPRequest: Sendable {
   }
 
   public var method: Method
+  /// https; http to this machine only.
   public var url: String
+  /// Sent as they are.
   public var headers: [(name: String, value: String)]
   /// Sent with POST only.
   public var body: [UInt8]
@@ -47,9 +49,11 @@ public struct HTTPRequest: Sendable {
 
 /// The answer of another host, whatever its status.
 public struct HTTPResponse: Sendable {
+  /// 100 to 599. Redirects are not followed.
   public let status: Int
   /// In the order received. Names in lower case.
   public let headers: [(name: String, value: String)]
+  /// As it was sent: never decompressed.
   public let body: [UInt8]
 
   public init(status: Int, headers: [(name: String, value: String)] = [], body: [UInt8] = []) {
