@@ -8,6 +8,7 @@ public final class Locked<Value: Sendable>: @unchecked Sendable {
   private let lock = NSLock()
   private var value: Value
 
+  /// A value that is reached under the lock only.
   public init(_ value: Value) {
     self.value = value
   }

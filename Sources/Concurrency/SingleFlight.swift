@@ -10,6 +10,7 @@ public final class SingleFlight<Value: Sendable, Failure: Error>: @unchecked Sen
   private let condition = NSCondition()
   private var current: Flight?
 
+  /// With nothing under way.
   public init() {}
 
   /// Runs `work`, unless a call is under way: then waits for that one and returns or throws what it did.

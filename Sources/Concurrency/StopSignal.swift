@@ -8,11 +8,13 @@ public final class StopSignal: Sendable {
 
   private let isRaised = Locked(false)
 
+  /// Not raised yet.
   public init() {}
 
   /// Whether it is time to stop.
   public var isSet: Bool { isRaised.withLock(\.self) }
 
+  /// Says that it is time to stop, for good. Whoever waits notices within a moment.
   public func set() {
     isRaised.withLock { $0 = true }
   }

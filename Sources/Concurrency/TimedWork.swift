@@ -12,6 +12,7 @@ public final class TimedWork: Sendable {
 
   private let state = Locked(State())
 
+  /// With no work under way.
   public init() {}
 
   /// Does `work`, which counts as stuck from the moment when it has taken longer than `limit` to the one when it ends.

@@ -5,6 +5,9 @@ public final class WaitLimit: Sendable {
   private let outer: WaitLimit?
   private let waiting = Locked(0)
 
+  /// - Parameters:
+  ///   - maximum: how many threads may be at work at a time.
+  ///   - outer: a limit that is shared with others; a thread needs a place in both.
   public init(_ maximum: Int, within outer: WaitLimit? = nil) {
     self.maximum = maximum
     self.outer = outer

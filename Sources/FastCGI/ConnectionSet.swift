@@ -71,9 +71,11 @@ final class ConnectionSet: Sendable {
   private static let wakeUpTag: UInt64 = .max - 1
 
   /// - Parameters:
+  ///   - listener: a listening socket that does not block; others may share it.
   ///   - capacity: how many connections may be open at a time.
   ///   - bodyLimit: how many bytes of a body are read at most.
   ///   - largeBodies: how many bodies may be over the default limit at a time.
+  ///   - deadlines: how long a connection may take for what.
   init(
     listener: Int32, capacity: Int, bodyLimit: Int, largeBodies: Int, deadlines: Deadlines
   ) throws {

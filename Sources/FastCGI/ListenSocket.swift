@@ -3,7 +3,9 @@ import Glibc
 
 /// A system call that failed.
 public struct SystemCallError: Error, CustomStringConvertible {
+  /// The name of the system call.
   public let call: String
+  /// `errno` after it.
   public let code: Int32
 
   init(_ call: String, code: Int32 = errno) {

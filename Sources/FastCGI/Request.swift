@@ -1,6 +1,8 @@
 /// One request as the web server passed it on.
 public struct Request: Sendable {
+  /// The CGI variables, headers among them as `HTTP_…`.
   public let parameters: Parameters
+  /// Read to its end before the handler gets the request.
   public let body: Body
 
   public init(parameters: Parameters, body: Body) {
@@ -24,6 +26,7 @@ public struct Request: Sendable {
 public struct Parameters: Sendable {
   private let pairs: [(name: String, value: String)]
 
+  /// As they came; a name may be there more than once.
   public init(_ pairs: [(name: String, value: String)]) {
     self.pairs = pairs
   }

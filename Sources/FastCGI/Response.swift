@@ -2,13 +2,17 @@
 public struct Response: Sendable, Equatable {
   /// 200 to 599.
   public var status: Int
+  /// In this order; repeated ones stay repeated.
   public var headers: [Header]
+  /// In bytes as they go out. Its length is told to the web server.
   public var body: [UInt8]
 
+  /// A line of the head. Control characters are left out when it is written.
   public struct Header: Sendable, Equatable {
     public var name: String
     public var value: String
 
+    /// A header of this name with this value.
     public init(_ name: String, _ value: String) {
       self.name = name
       self.value = value

@@ -7,6 +7,7 @@ import Glibc
 /// Many processes may run a pool over the same listener. Signals are blocked in every thread, because libfcgi takes an
 /// interrupted system call for the end of a stream; the control thread waits for them.
 public final class WorkerPool: Sendable {
+  /// How much a pool takes on, and how long it waits.
   public struct Options: Sendable {
     /// Requests that can be in flight at a time. At least 1.
     public var threads = 16
@@ -29,6 +30,7 @@ public final class WorkerPool: Sendable {
     /// How long requests in flight may take to end after SIGTERM.
     public var drainTimeout: Duration = .seconds(25)
 
+    /// As the defaults have it.
     public init() {}
   }
 
@@ -57,6 +59,7 @@ public final class WorkerPool: Sendable {
   private let connections: ConnectionSet
   private let runningThreads: Locked<Int>
 
+  /// A pool that serves nothing yet. Throws a `SystemCallError` where the kernel gives it no epoll set.
   public init(
     listener: ListenSocket, options: Options = Options(), handler: any RequestHandler
   ) throws {

@@ -5,15 +5,20 @@ public import JOSE
 public struct AppCredentials: Sendable {
   /// The App's id or client id, as text.
   public let appID: String
+  /// Of the App in the organization.
   public let installationID: Int64
   let privateKeys: [PrivateKey]
 
+  /// With the one key that the App usually has.
   public init(appID: String, installationID: Int64, privateKey: PrivateKey) {
     self.init(appID: appID, installationID: installationID, privateKeys: [privateKey])
   }
 
-  /// - Parameter privateKeys: at least one. While a key is being replaced there are two, of which GitHub knows one or both:
-  ///   the first is tried first.
+  /// - Parameters:
+  ///   - appID: the App's id or client id.
+  ///   - installationID: of the App in the organization.
+  ///   - privateKeys: at least one. While a key is being replaced there are two, of which GitHub knows one or both:
+  ///     the first is tried first.
   public init(appID: String, installationID: Int64, privateKeys: [PrivateKey]) {
     precondition(!privateKeys.isEmpty, "an App has at least one key")
     self.appID = appID

@@ -11,12 +11,14 @@ public struct RegistrationToken: Sendable, Decodable {
 
 /// A runner as GitHub shows it.
 public struct GitHubRunner: Sendable, Decodable, Equatable {
+  /// Unique in the organization; a repository's runners have ids of their own.
   public let id: Int64
   public let name: String
   /// `unknown` for a runner that has never connected.
   public let os: String?
   /// `online` or `offline`.
   public let status: String
+  /// Whether it has a job.
   public let busy: Bool
   /// Names, in the order in which GitHub lists them; those that GitHub adds by itself are among them.
   public let labels: [GitHubLabel]
@@ -58,6 +60,7 @@ public struct JITConfiguration: Sendable, Decodable {
 public struct RunnerPage: Sendable {
   /// Of all pages.
   public let totalCount: Int
+  /// At most 100.
   public let runners: [GitHubRunner]
   /// To ask for the page again, and get it only if it has changed.
   public let etag: String?
@@ -97,16 +100,19 @@ public struct AppDescription: Sendable, Decodable {
   public let slug: String?
   /// Such as `organization_self_hosted_runners: write`.
   public let permissions: [String: String]
+  /// The webhooks' events that it has subscribed to.
   public let events: [String]
 }
 
 /// The App's installation as GitHub shows it.
 public struct InstallationDescription: Sendable, Decodable {
   public let account: Account?
+  /// What the organization has granted, which may be less than the App asks for.
   public let permissions: [String: String]
   /// nil unless the organization has suspended it.
   public let suspendedAt: Date?
 
+  /// The organization or person that has installed the App.
   public struct Account: Sendable, Decodable {
     public let login: String
   }
@@ -119,11 +125,13 @@ public struct WebhookDelivery: Sendable, Decodable {
   /// Of what was to be delivered; the same in each attempt.
   public let guid: String
   public let deliveredAt: Date
+  /// Whether somebody had asked for it to be sent again.
   public let redelivery: Bool
   public let event: String
   public let action: String?
   /// nil for one that is about the App itself.
   public let installationID: Int64?
+  /// Of our answer, as GitHub has it.
   public let statusCode: Int
 
   private enum CodingKeys: String, CodingKey {

@@ -22,6 +22,8 @@ extension GitHubClient {
   /// there is no such runner group. If the answer is lost (`mayHaveActed`), the runner may be there all the same, and the
   /// request is not repeated.
   /// - Parameters:
+  ///   - name: that no runner of the organization has, in any case.
+  ///   - runnerGroupID: GitHub's id of the group.
   ///   - labels: 1 to 100; GitHub adds none.
   ///   - workFolder: relative to the runner's directory.
   public func makeJITConfiguration(
@@ -95,5 +97,6 @@ extension GitHubClient {
       nextURL: try nextURL(response), requestID: response.header("x-github-request-id"))
   }
 
+  /// Where the list of runners begins.
   public var firstRunnerPageURL: String { runnersURL + "?per_page=100" }
 }

@@ -20,6 +20,8 @@ public struct GitHubClient: Sendable {
   /// - Parameters:
   ///   - apiURL: without a slash at its end, such as `https://api.github.com`.
   ///   - organization: its login; only ASCII letters, digits and hyphens.
+  ///   - credentials: who asks.
+  ///   - http: what sends.
   ///   - maximumWaiters: how many threads may wait for GitHub at a time; nil for any number. `tooManyWaiting` for the others.
   ///   - now: the wall clock.
   ///   - uptime: a clock that never steps.
@@ -56,11 +58,13 @@ public struct GitHubClient: Sendable {
   /// For a token, all attempts together.
   private static let mintingTime: Duration = .seconds(10)
 
+  /// Time since the first use, by a clock that nobody sets: what pauses and deadlines are measured by.
   public static let systemUptime: @Sendable () -> Duration = {
     let start = ContinuousClock.now
     return { ContinuousClock.now - start }
   }()
 
+  /// Keeps the thread waiting for so long.
   public static let sleep: @Sendable (Duration) -> Void = { duration in
     let (seconds, attoseconds) = duration.components
     Thread.sleep(forTimeInterval: Double(seconds) + Double(attoseconds) / 1e18)
@@ -96,7 +100,12 @@ public struct GitHubClient: Sendable {
   ///
   /// 401 means that nothing was done. A token that was just made may not have reached all of GitHub: it is tried again for
   /// some seconds. One that GitHub has revoked is replaced, once.
-  /// - Parameter isRepeatable: whether doing twice what is asked for does no harm.
+  /// - Parameters:
+  ///   - method: of the request.
+  ///   - url: at the API's own scheme, host and port.
+  ///   - body: sent with POST only.
+  ///   - etag: of an earlier answer, to get another only if it has changed.
+  ///   - isRepeatable: whether doing twice what is asked for does no harm.
   func send(
     _ method: HTTPRequest.Method, _ url: String, body: [UInt8] = [], etag: String? = nil,
     isRepeatable: Bool

@@ -3,8 +3,11 @@ import HTTPClient
 
 extension GitHubError {
   /// What an answer that is no success means.
-  /// - Parameter isRegistration: whether a runner was to be registered, where a refusal without a known reason is the
-  ///   organization's policy.
+  /// - Parameters:
+  ///   - response: that is no success.
+  ///   - now: what a reset is measured from.
+  ///   - isRegistration: whether a runner was to be registered, where a refusal without a known reason is the
+  ///     organization's policy.
   init(_ response: HTTPResponse, now: Date, isRegistration: Bool = false) {
     let message = response.gitHubMessage
     switch response.status {

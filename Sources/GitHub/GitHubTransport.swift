@@ -12,6 +12,8 @@ struct GitHubTransport: Sendable {
 
   /// - Parameters:
   ///   - apiURL: the requests' tokens go to its scheme, host and port only.
+  ///   - http: what sends.
+  ///   - breaker: of this host; shared by all copies.
   ///   - sleep: waits that long.
   init(
     apiURL: String, http: HTTPClient, breaker: CircuitBreaker,
@@ -36,7 +38,9 @@ struct GitHubTransport: Sendable {
     return true
   }
 
-  /// - Parameter isRepeatable: whether doing twice what the request asks for does no harm.
+  /// - Parameters:
+  ///   - request: refused unless it goes to the API's own scheme, host and port.
+  ///   - isRepeatable: whether doing twice what it asks for does no harm.
   func send(_ request: HTTPRequest, isRepeatable: Bool) throws(GitHubError) -> HTTPResponse {
     guard let origin, Origin(request.url) == origin else {
       throw .redirectRefused("away from the API's own address")

@@ -16,6 +16,7 @@ enum RetryPolicy {
 
   /// How long to wait before the next attempt; nil for none.
   /// - Parameters:
+  ///   - failure: of the last attempt.
   ///   - attempts: made so far.
   ///   - isRepeatable: whether doing it twice does no harm.
   ///   - timeLeft: nil for any.

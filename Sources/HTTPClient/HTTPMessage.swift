@@ -1,5 +1,6 @@
 /// A request to another host.
 public struct HTTPRequest: Sendable {
+  /// The methods that are used; those that change something at the host are POST and DELETE.
   public enum Method: String, Sendable {
     case get = "GET"
     case post = "POST"
@@ -7,7 +8,9 @@ public struct HTTPRequest: Sendable {
   }
 
   public var method: Method
+  /// https; http to this machine only.
   public var url: String
+  /// Sent as they are.
   public var headers: [(name: String, value: String)]
   /// Sent with POST only.
   public var body: [UInt8]
@@ -24,6 +27,8 @@ public struct HTTPRequest: Sendable {
   /// For everything, from name resolution to the last byte.
   public var totalTimeout: Duration
 
+  /// By default an answer may have 1 MiB, a connection 3 seconds and everything together 10. Whether the URL is allowed is judged
+  /// when it is sent.
   public init(
     _ method: Method, _ url: String, headers: [(name: String, value: String)] = [],
     body: [UInt8] = [], maximumResponseSize: Int = 1 << 20, certificateBundle: String? = nil,
@@ -44,9 +49,11 @@ public struct HTTPRequest: Sendable {
 
 /// The answer of another host, whatever its status.
 public struct HTTPResponse: Sendable {
+  /// 100 to 599. Redirects are not followed.
   public let status: Int
   /// In the order received. Names in lower case.
   public let headers: [(name: String, value: String)]
+  /// As it was sent: never decompressed.
   public let body: [UInt8]
 
   public init(status: Int, headers: [(name: String, value: String)] = [], body: [UInt8] = []) {

@@ -9,6 +9,7 @@ public enum Base64URL {
     return values
   }()
 
+  /// Without padding (RFC 7515 section 2).
   public static func encode(_ bytes: some Sequence<UInt8>) -> String {
     var text: [UInt8] = []
     var buffer: UInt32 = 0

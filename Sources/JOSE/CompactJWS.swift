@@ -5,7 +5,9 @@ public import StrictJSON
 public struct CompactJWS: Sendable {
   /// Size limits of the encoded segments, in bytes.
   public static let maximumHeaderSize = 2048
+  /// Of the claims, encoded.
   public static let maximumPayloadSize = 6144
+  /// Of a signature, encoded: an RSA key of 8192 bits makes 1366 bytes.
   public static let maximumSignatureSize = 1400
   /// Of all three and their two dots.
   private static let maximumSize =
@@ -14,7 +16,9 @@ public struct CompactJWS: Sendable {
   /// All of it, for reading. The members that bring a key or tell where there is one (`jwk`, `jku`, `x5u`, `x5c`,
   /// `x5t`, `x5t#S256`) are never acted upon: keys come from the issuer's key set only (RFC 8725 section 3.10).
   public let header: JSONObject
+  /// The second segment, decoded. Not to be believed before the signature holds.
   public let payload: [UInt8]
+  /// The third segment, decoded.
   public let signature: [UInt8]
   /// What the signature covers: the first two segments and the dot between them.
   public let signingInput: [UInt8]

@@ -28,6 +28,7 @@ public enum Digest {
 public final class RunningDigest {
   private let context: OpaquePointer
 
+  /// Of nothing yet. Throws where OpenSSL cannot, as where there is no memory.
   public init() throws(JOSEError) {
     guard let context = EVP_MD_CTX_new() else { throw .cryptography("SHA-256") }
     self.context = context
@@ -40,6 +41,7 @@ public final class RunningDigest {
     EVP_MD_CTX_free(context)
   }
 
+  /// Goes on with these bytes.
   public func add(_ bytes: [UInt8]) throws(JOSEError) {
     guard EVP_DigestUpdate(context, bytes, bytes.count) == 1 else {
       throw .cryptography("SHA-256")

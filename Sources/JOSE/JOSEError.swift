@@ -6,6 +6,7 @@ public enum JOSEError: Error, Sendable, Equatable {
   case malformedToken
   /// A segment is over its size limit.
   case oversizedToken
+  /// The header, a key or a key set is no strict JSON.
   case invalidJSON(JSONError)
   /// The header is not an object, lacks `alg`, or has a member of the wrong type.
   case malformedHeader(String)
@@ -15,6 +16,7 @@ public enum JOSEError: Error, Sendable, Equatable {
   case algorithmNotAllowed(String)
   /// The key cannot be used: its type, size, curve, point, exponent or declared use is wrong.
   case unusableKey(String)
+  /// The signature is not of this key over these bytes.
   case signatureMismatch
   /// The cryptographic library failed on our own input, for example while signing.
   case cryptography(String)

@@ -8,7 +8,9 @@ extension Maintenance {
   /// Removes runners that were offline for longer than the configuration allows. Returns those that were, or with
   /// `isDryRun` would be, marked for removal.
   ///
-  /// - Parameter hours: instead of what the configuration says; zero: none is removed.
+  /// - Parameters:
+  ///   - hours: instead of what the configuration says; zero: none is removed.
+  ///   - isDryRun: nothing is changed or recorded.
   @discardableResult
   public func cleanUpStaleRunners(hours: Int? = nil, isDryRun: Bool = false) throws -> [Runner] {
     let hours = hours ?? options.staleAfterHours

@@ -6,6 +6,7 @@ public import Storage
 
 /// What keeps the service's knowledge of its runners true: the work of the one maintenance process, a file for each task.
 public struct Maintenance: Sendable {
+  /// What the configuration says about maintenance.
   public struct Options: Sendable {
     public var organization: String
     public var installationID: Int64
@@ -40,7 +41,14 @@ public struct Maintenance: Sendable {
   let logger: Logger
   let now: @Sendable () -> Date
 
-  /// - Parameter now: the wall clock.
+  /// - Parameters:
+  ///   - options: what the configuration says.
+  ///   - github: whom to compare with.
+  ///   - database: what is known here.
+  ///   - auditFile: the mirror of the audit log; without it nothing is done.
+  ///   - logger: for admins; nothing is decided on what it gets.
+  ///   - actor: in whose name the audit log has what is done.
+  ///   - now: the wall clock.
   public init(
     options: Options, github: GitHubClient, database: Database, auditFile: AuditFile,
     logger: Logger, actor: AuditEvent.Actor = .maintenance, now: @escaping @Sendable () -> Date

@@ -20,7 +20,9 @@ extension Maintenance {
   }
 
   /// Does all of its work until `stop` says so, and returns when what was under way has ended.
-  /// - Parameter timedWork: has each run of a task, for whoever wants to know of one that is stuck.
+  /// - Parameters:
+  ///   - stop: is looked at between two runs of a task.
+  ///   - timedWork: has each run of a task, for whoever wants to know of one that is stuck.
   public func run(until stop: StopSignal, as timedWork: TimedWork = TimedWork()) {
     let group = DispatchGroup()
     for task in tasks {

@@ -2,7 +2,9 @@ public import Runners
 
 /// What a full sync did.
 public struct SyncReport: Sendable {
+  /// Rises by one with each sync that came to its end.
   public let number: Int64
+  /// Of GitHub's list.
   public let pages: Int
   /// Of them, those that GitHub said had not changed.
   public let unchangedPages: Int
@@ -12,6 +14,7 @@ public struct SyncReport: Sendable {
   public let runners: Int
   /// Whether the list did not change while it was read.
   public let isComplete: Bool
+  /// What was stored, or would be in a dry run.
   public let changes: [SyncPlan.Change]
   /// Runners that nobody provisioned here, seen for the first time.
   public let unmanaged: [ListedRunner]

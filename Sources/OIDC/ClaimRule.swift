@@ -3,6 +3,7 @@ public import StrictJSON
 
 /// What a claim must be for a token to be accepted.
 public struct ClaimRule: Sendable {
+  /// What satisfies a rule.
   public enum Condition: Sendable {
     /// Exactly one of these texts, numbers or truth values.
     case oneOf([JSONValue])
@@ -13,6 +14,7 @@ public struct ClaimRule: Sendable {
   public let claim: ClaimPath
   public let condition: Condition
 
+  /// The claim of this path must satisfy the condition; a token that lacks the claim is refused.
   public init(_ claim: ClaimPath, _ condition: Condition) {
     self.claim = claim
     self.condition = condition

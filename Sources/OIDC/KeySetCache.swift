@@ -4,9 +4,11 @@ import JOSE
 
 /// Whether there are keys to validate a provider's tokens with.
 public enum KeyState: Sendable, Equatable {
+  /// Keys are known and their time is not up.
   case fresh
   /// Known keys serve although their time is up, because the provider is down.
   case stale(reason: String)
+  /// There are none: its callers get 503.
   case missing(reason: String)
 }
 

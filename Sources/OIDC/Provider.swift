@@ -13,11 +13,13 @@ public struct Provider: Sendable {
   public var jwksURL: String?
   /// A PEM file with the certificate authorities to trust when its keys are fetched, instead of the system's.
   public var certificateBundle: String?
+  /// Those that its tokens may be signed with (`alg`); nothing else is tried.
   public var algorithms: Set<SignatureAlgorithm>
   /// The claim that gives callers the name that people read.
   public var identityClaim: String
   /// What else must stand in a token.
   public var requiredClaims: [ClaimRule]
+  /// What `typ` its tokens may have.
   public var tokenTypes: TokenTypes
   /// Who may have asked for a token (`azp`). Empty: anybody, as long as the token is meant for us alone.
   public var authorizedParties: [String]
@@ -28,6 +30,7 @@ public struct Provider: Sendable {
 
   /// In seconds: a day.
   public static let defaultMaximumLifetime = 86_400
+  /// In seconds.
   public static let defaultLeeway = 60
 
   public init(

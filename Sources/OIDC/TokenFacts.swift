@@ -18,6 +18,7 @@ public struct TokenFacts: Sendable {
   /// Of the whole token, by which it can be recognised, in hex.
   public let sha256: String?
 
+  /// Never fails: what cannot be read of the token is nil.
   public init(reading token: String) {
     let segments = token.utf8.split(
       separator: UInt8(ascii: "."), maxSplits: 2, omittingEmptySubsequences: false)

@@ -15,25 +15,35 @@ public enum TokenRefusal: Error, Sendable {
 public enum TokenFault: Error, Sendable, Equatable {
   /// Over 8 KiB.
   case oversized
+  /// Its form, header, key or signature.
   case jose(JOSEError)
+  /// The claims are no strict JSON.
   case payloadNotJSON(JSONError)
+  /// The claims are JSON and no object (RFC 7519 section 7.2).
   case payloadNotObject
+  /// `iss` is none of the providers', byte for byte (RFC 8725 section 3.8).
   case issuerNotTrusted(expected: [String])
   /// `typ` is that of another kind of token.
   case typeNotAccepted
+  /// The provider has no key that the header could mean, or several.
   case keyNotFound
   /// A claim whose name looks like that of one that we read.
   case misleadingClaimName(String)
   /// A claim that must be there is absent or of the wrong type.
   case claimMissing(String)
+  /// `exp` has passed by more than the leeway (RFC 7519 section 4.1.4).
   case expired
+  /// `nbf` is ahead by more than the leeway (RFC 7519 section 4.1.5).
   case notYetValid
+  /// `iat` is ahead by more than the leeway (RFC 7519 section 4.1.6).
   case issuedInFuture
   /// Valid for longer than the maximum, in seconds.
   case lifetimeTooLong(maximum: Int)
+  /// `aud` has none of ours (RFC 7519 section 4.1.3).
   case wrongAudience(expected: [String])
   /// Meant for others too, and not issued to a party that may use it here.
   case partyNotAuthorized
+  /// `sub` is empty, over 255 bytes or has control characters.
   case subjectNotUsable
   /// A required claim has a value that is not accepted.
   case claimNotAccepted(String)

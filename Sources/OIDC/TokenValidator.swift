@@ -9,6 +9,7 @@ public struct TokenValidator: Sendable {
   /// Bytes of the whole token.
   public static let maximumTokenSize = 8192
 
+  /// What is asked of tokens and of callers beside what the providers say.
   public struct Options: Sendable {
     /// Refuses tokens without a usable `jti`.
     public var requiresTokenID = false
@@ -17,6 +18,7 @@ public struct TokenValidator: Sendable {
     /// How many threads may wait for providers at a time; at least 1.
     public var maximumWaiters = Int.max
 
+    /// As the defaults have it.
     public init() {}
   }
 

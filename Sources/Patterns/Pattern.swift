@@ -17,6 +17,7 @@ public struct Pattern: Sendable {
     case ascii
   }
 
+  /// As it was written.
   public let source: String
   private let alphabet: Alphabet
   private let compiled: CompiledPattern
@@ -53,7 +54,9 @@ public struct Pattern: Sendable {
 
 /// What a pattern says of a text.
 public enum Match: Sendable, Equatable {
+  /// The whole text matches.
   case matches
+  /// The whole text does not match, though a part of it may.
   case differs
   /// Not decided: the text is too long, or the attempt took too many steps or too much memory. Never take it for either of
   /// the others: a rule that grants must not grant, and one that forbids must forbid.

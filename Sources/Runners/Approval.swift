@@ -25,6 +25,7 @@ public struct ApprovalRequest: Sendable, Equatable {
     self.workFolder = kind == .jit ? workFolder ?? .standard : nil
   }
 
+  /// What an approval of this request is for: what the request leaves open is filled in.
   public init(_ request: ProvisionRequest, kind: Provisioning, defaultRunnerGroupID: Int64) {
     self.init(
       name: request.name, labels: request.labels,
@@ -73,13 +74,17 @@ public struct Approval: Sendable, Equatable {
   public let organization: String
   /// Who asked.
   public let owner: Principal
+  /// What it is good for.
   public let requested: ApprovalRequest
   /// The revision of the policy that wants the approval; nil where the token's own policy alone does.
   public let policyRevision: Int64?
+  /// When it was asked for.
   public let createdAt: Timestamp
+  /// Until when it can be decided or used.
   public let expiresAt: Timestamp
   /// As stored, so never `expired`.
   private let storedStatus: ApprovalStatus
+  /// nil while it waits.
   public let decidedAt: Timestamp?
   /// The identity of the admin.
   public let decidedBy: String?

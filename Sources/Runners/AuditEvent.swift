@@ -1,17 +1,22 @@
 /// Something that happened and that an auditor may ask about.
 public struct AuditEvent: Sendable, Equatable {
+  /// What happened. The raw value is what stands in the log, and never changes.
   public enum Kind: String, Sendable, CaseIterable {
     /// Somebody was allowed a runner, and GitHub is about to be asked.
     case provisionRequested = "provision_requested"
     /// A registration token or JIT config is about to be handed out.
     case provision
+    /// It was refused, or GitHub failed; `errorCode` says which.
     case provisionFailed = "provision_failed"
     /// What was issued by the request of the same id did not reach the web server.
     case provisionUndelivered = "provision_undelivered"
     /// An owner or an admin wants a runner gone, and GitHub is about to be asked.
     case deprovisionRequested = "deprovision_requested"
+    /// A runner was removed, or could not be.
     case deprovision
+    /// Its owner asked GitHub about a runner.
     case refresh
+    /// A runner's status changed by what GitHub shows or by time.
     case statusChange = "status_change"
     /// An admin asked what another's request would come to.
     case policyExplained = "policy_explained"
@@ -53,15 +58,21 @@ public struct AuditEvent: Sendable, Equatable {
   }
 
   public let kind: Kind
+  /// Whether it came about.
   public var success: Bool
   /// The error code that the caller saw.
   public var errorCode: String?
+  /// For admins; nothing of it goes to callers.
   public var errorMessage: String?
+  /// Who did it, as far as that is known.
   public var actor: Actor
+  /// Our id of the runner, not GitHub's.
   public var runnerID: String?
   public var runnerName: String?
+  /// What else there is to say. No secret.
   public var data: [String: Value]
 
+  /// An event that was a success unless something else is said.
   public init(
     _ kind: Kind, success: Bool = true, errorCode: String? = nil, errorMessage: String? = nil,
     actor: Actor, runnerID: String? = nil, runnerName: String? = nil, data: [String: Value] = [:]
@@ -78,12 +89,17 @@ public struct AuditEvent: Sendable, Equatable {
 
   /// Who did it, and by which request.
   public struct Actor: Sendable, Equatable {
+    /// What people call them; `cli:` and a user for commands.
     public var identity: String?
+    /// `iss` of their token.
     public var issuer: String?
+    /// `sub` of their token.
     public var subject: String?
+    /// `X-Request-ID` of the answer.
     public var requestID: String?
     /// The address that the web server saw.
     public var requestIP: String?
+    /// As the client sent it: anybody's text.
     public var userAgent: String?
 
     public init(

@@ -36,8 +36,11 @@ extension Runner {
   /// It is verified once its group and kind were shown as well. Items of GitHub's list may lack them: then it is to be asked
   /// for by itself.
   ///
-  /// - Parameter isAllThatIsShown: whether GitHub was asked for this runner by itself, so that what it does not show now it
-  ///   never will.
+  /// - Parameters:
+  ///   - listed: as GitHub shows it.
+  ///   - isAllThatIsShown: whether GitHub was asked for this runner by itself, so that what it does not show now it
+  ///     never will.
+  ///   - now: when that was.
   public func compared(
     with listed: ListedRunner, isAllThatIsShown: Bool = false, at now: Timestamp
   ) -> (runner: Runner, violation: GrantViolation?) {

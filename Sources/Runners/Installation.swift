@@ -1,5 +1,6 @@
 /// What is known about our App's installation in the organization.
 public struct Installation: Sendable, Equatable {
+  /// Whether GitHub lets the App act for the organization.
   public enum State: String, Sendable, CaseIterable {
     case active
     /// The organization has suspended it: GitHub answers nothing until it is taken up again.

@@ -1,5 +1,6 @@
 /// What GitHub tells of the App's installation (`installation`), as far as it changes what the App can do.
 public struct InstallationEvent: Sendable, Equatable {
+  /// What the organization did with the installation, in GitHub's words.
   public enum Action: String, Sendable {
     case suspend, unsuspend, deleted
   }

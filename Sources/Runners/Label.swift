@@ -1,7 +1,9 @@
 /// A runner label: 1–256 ASCII letters, digits, `.`, `_` and `-`. Equal without regard to case, as at GitHub; keeps the
 /// spelling that it came with.
 public struct Label: Sendable, Hashable, CustomStringConvertible {
+  /// In characters, which are bytes.
   public static let maximumLength = 256
+  /// How many a runner may have at most; GitHub's own limit.
   public static let maximumCount = 100
 
   public let description: String

@@ -17,6 +17,7 @@ public struct LabelPattern: Sendable, Equatable, CustomStringConvertible {
 
   public var description: String { source }
 
+  /// Whether the whole label matches, without regard to case, or the match was given up at a limit.
   public func match(_ label: Label) -> Match { pattern.match(label.description) }
 
   /// By source: two that are written differently differ, even where they match the same labels.

@@ -19,6 +19,7 @@ public struct LabelPolicy: Sendable, Equatable {
 
   /// A label is allowed if an entry here or a pattern covers it.
   public var allowedLabels: [AllowedLabel]
+  /// Each matches a whole label, without regard to case.
   public var labelPatterns: [LabelPattern]
   /// How many live runners the caller may have. nil for no limit; zero for none.
   public var maximumRunners: Int?
@@ -26,7 +27,9 @@ public struct LabelPolicy: Sendable, Equatable {
   public var requiresApproval: Bool
   /// nil for the default group only. The default group is not part of a set that does not name it.
   public var allowedRunnerGroups: Set<Int64>?
+  /// Whether registration tokens are refused, which can be used with other labels.
   public var requiresJIT: Bool
+  /// Whether runners that stay after a job are refused.
   public var requiresEphemeral: Bool
   /// For people.
   public var description: String?

@@ -27,6 +27,7 @@ public struct LabelPolicyText: Sendable, Equatable {
     self.description = description
   }
 
+  /// As the policy is written down; every policy can be.
   public init(_ policy: LabelPolicy) {
     self.init(
       allowedLabels: policy.allowedLabels.map(\.description),

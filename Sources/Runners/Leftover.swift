@@ -5,6 +5,7 @@ extension Runner {
   ///
   /// - Parameters:
   ///   - names: of its labels, as GitHub shows them.
+  ///   - isOnline: as GitHub shows it.
   ///   - os: as GitHub shows it; `unknown` for a runner that has never connected.
   public func leftBehind(labels names: [String], isOnline: Bool, os: String?) -> Bool {
     provisioning == .jit && !isIssued && !isOnline && os == "unknown"

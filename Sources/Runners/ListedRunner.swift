@@ -1,10 +1,13 @@
 /// A runner as GitHub shows it, as far as it matters here.
 public struct ListedRunner: Sendable, Equatable, Codable {
+  /// Unique in the organization.
   public let id: Int64
   public let name: String
   /// `unknown` for a runner that has never connected.
   public let os: String?
+  /// Whether it is connected.
   public let isOnline: Bool
+  /// Whether it has a job.
   public let isBusy: Bool
   /// Names, those that GitHub adds by itself among them.
   public let labels: [String]

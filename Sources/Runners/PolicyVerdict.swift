@@ -10,6 +10,7 @@ public struct PolicyVerdict: Sendable, Equatable {
 
   public var isAllowed: Bool { reasons.isEmpty }
 
+  /// Why a request is not allowed.
   public enum Reason: Sendable, Equatable {
     /// The caller may have no runner at all.
     case noPolicy
@@ -34,16 +35,19 @@ public struct LabelVerdict: Sendable, Equatable {
   public let label: Label
   public let outcome: Outcome
 
+  /// The outcome for this label.
   public init(_ label: Label, _ outcome: Outcome) {
     self.label = label
     self.outcome = outcome
   }
 
+  /// Whether the label is allowed, and what says so.
   public enum Outcome: Sendable, Equatable {
     case allowed(by: Rule)
     case denied(Denial)
   }
 
+  /// What allows a label.
   public enum Rule: Sendable, Equatable {
     /// A system label, which needs no rule.
     case system
@@ -57,6 +61,7 @@ public struct LabelVerdict: Sendable, Equatable {
     case defaultPolicy
   }
 
+  /// Why a label is not allowed.
   public enum Denial: Sendable, Equatable {
     /// No rule covers it.
     case notAllowed

@@ -1,7 +1,10 @@
 /// What a caller asks for, in valid form.
 public struct ProvisionRequest: Sendable, Equatable {
+  /// How the runner is to be called: as the caller says, or with a random rest after the caller's prefix.
   public enum Name: Sendable, Equatable {
+    /// The name itself.
     case exactly(RunnerName)
+    /// What it begins with.
     case generated(RunnerNamePrefix)
   }
 
@@ -10,7 +13,9 @@ public struct ProvisionRequest: Sendable, Equatable {
   public var labels: [Label]
   /// nil asks for the default group.
   public var runnerGroupID: Int64?
+  /// Whether GitHub takes it off its list after one job. Always for JIT.
   public var ephemeral: Bool
+  /// Whether the runner is not to update its software by itself.
   public var disableUpdate: Bool
   /// Of a JIT runner; nil asks for the standard one.
   public var workFolder: WorkFolder?
@@ -39,6 +44,7 @@ public struct FieldError: Sendable, Equatable {
   /// What it should be.
   public let message: String
 
+  /// What is wrong with this member of the body, as the caller wrote its name.
   public init(_ field: String, _ message: String) {
     self.field = field
     self.message = message

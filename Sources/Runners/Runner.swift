@@ -2,19 +2,25 @@
 public struct Runner: Sendable, Equatable {
   /// A random UUID in lower case.
   public let id: String
+  /// Unique among the organization's live runners, whatever the case.
   public let name: RunnerName
   /// The GitHub organization that it belongs to.
   public let organization: String
   public var status: RunnerStatus
+  /// Whether it had a job when it was last heard of.
   public var busy: Bool
   /// GitHub's id, once GitHub itself has answered with it. A webhook may have made the runner active before that.
   public var githubRunnerID: Int64?
+  /// GitHub's id of the group that was granted.
   public let runnerGroupID: Int64
   /// As granted, which need not be what the runner shows at GitHub.
   public let labels: [Label]
+  /// Whether GitHub takes it off its list after one job.
   public let ephemeral: Bool
+  /// Whether it does not update its software by itself.
   public let disableUpdate: Bool
   public let provisioning: Provisioning
+  /// Who asked for it. Issuer and subject decide whose it is; the identity is for people.
   public let owner: Principal
   /// The revision of the stored policy that allowed it; nil where none did.
   public let policyRevision: Int64?
@@ -22,10 +28,15 @@ public struct Runner: Sendable, Equatable {
   public var isIssued: Bool
   /// Until when it counts while it is pending: the reservation's deadline, then the expiry of what was issued.
   public var pendingUntil: Timestamp
+  /// When it was asked for.
   public let createdAt: Timestamp
+  /// When anything of it last changed.
   public var updatedAt: Timestamp
+  /// When it was first seen at GitHub, or a JIT runner first connected; nil before.
   public var registeredAt: Timestamp?
+  /// nil while it lives.
   public var deletedAt: Timestamp?
+  /// nil while it lives.
   public var deletionReason: DeletionReason?
   /// When GitHub last showed it with the labels, group and kind that were granted; nil until it has been looked at.
   public var verifiedAt: Timestamp?
@@ -77,6 +88,7 @@ public struct Removal: Sendable, Equatable {
   }
 }
 
+/// Where a runner is in its life. The raw value is what callers see and the database holds.
 public enum RunnerStatus: String, Sendable, CaseIterable {
   /// Asked for, and not seen at GitHub yet.
   case pending
@@ -90,7 +102,9 @@ public enum RunnerStatus: String, Sendable, CaseIterable {
 
 /// How a runner comes to be known at GitHub.
 public enum Provisioning: String, Sendable {
+  /// By a token that `config.sh` registers with, within an hour.
   case registrationToken = "registration_token"
+  /// By a config for one runner, which GitHub has made before the machine connects.
   case jit
 }
 

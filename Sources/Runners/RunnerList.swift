@@ -21,10 +21,12 @@ public struct RunnerList: Sendable {
   private var requestIDs: [String?] = []
   private var totalCounts: Set<Int> = []
 
+  /// Of these pages, in the order in which they were read.
   public init(_ pages: [Page] = []) {
     for page in pages { add(page) }
   }
 
+  /// Adds the next page. A runner that an earlier page had as well is taken as this page shows it.
   public mutating func add(_ page: Page) {
     totalCounts.insert(page.totalCount)
     for runner in page.runners {
@@ -47,6 +49,7 @@ public struct RunnerList: Sendable {
   /// that changed while it was read shows some runners twice and others not at all.
   public var isComplete: Bool { totalCounts == [byID.count] }
 
+  /// By GitHub's id.
   public func runner(id: Int64) -> ListedRunner? { byID[id] }
 
   /// Compared without regard to case.

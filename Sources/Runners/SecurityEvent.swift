@@ -27,6 +27,7 @@ public struct SecurityEvent: Sendable, Equatable {
     }
   }
 
+  /// How soon somebody should look, in rising order.
   public enum Severity: String, Sendable, CaseIterable {
     case low, medium, high, critical
   }
@@ -39,6 +40,7 @@ public struct SecurityEvent: Sendable, Equatable {
   /// Never a secret.
   public var data: [String: AuditEvent.Value]
 
+  /// Of the severity that its kind has, unless another is given.
   public init(
     _ kind: Kind, severity: Severity? = nil, actor: AuditEvent.Actor, runnerID: String? = nil,
     runnerName: String? = nil, data: [String: AuditEvent.Value] = [:]

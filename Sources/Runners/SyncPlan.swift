@@ -6,6 +6,7 @@ public struct SyncPlan: Sendable {
     public let after: Runner
     public let violation: GrantViolation?
 
+    /// From what is known here to what is to be stored, with what was not granted, if anything.
     public init(from before: Runner, to after: Runner, violation: GrantViolation? = nil) {
       self.before = before
       self.after = after
@@ -26,7 +27,9 @@ public struct SyncPlan: Sendable {
   /// - Parameters:
   ///   - rows: all runners of the organization that are live here, read after the list.
   ///   - deleted: runners that are not live any more, but may have been when the list was read.
+  ///   - list: all pages of GitHub's list.
   ///   - start: when the first page was asked for. What changed here since then is newer than the list, and left alone.
+  ///   - now: what deadlines are compared with.
   public init(
     rows: [Runner], deleted: [Runner] = [], list: RunnerList, startedAt start: Timestamp,
     now: Timestamp

@@ -10,6 +10,7 @@ public struct Timestamp: Sendable, Hashable, Comparable {
     self.milliseconds = milliseconds
   }
 
+  /// Rounded to the nearest millisecond.
   public init(_ date: Date) {
     milliseconds = Int64((date.timeIntervalSince1970 * 1000).rounded())
   }
@@ -26,6 +27,7 @@ public struct Timestamp: Sendable, Hashable, Comparable {
     left.milliseconds < right.milliseconds
   }
 
+  /// So many seconds later; earlier where the number is negative.
   public func adding(seconds: Int) -> Timestamp {
     Timestamp(milliseconds: milliseconds + Int64(seconds) * 1000)
   }

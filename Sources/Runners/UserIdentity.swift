@@ -6,6 +6,7 @@ public enum UserIdentity {
   /// For people.
   public static let rule = "1 to \(maximumLength) bytes without control characters"
 
+  /// Whether the text follows `rule`. The bytes are those of UTF-8.
   public static func isValid(_ text: String) -> Bool {
     (1...maximumLength).contains(text.utf8.count)
       && text.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control }

@@ -1,6 +1,7 @@
 /// Where a JIT runner keeps its jobs' files, relative to its own directory: 1–255 ASCII letters, digits, `.`, `_`, `-` and
 /// `/`. It begins neither with `/` nor with `-` and has no segment `..`, so that it stays below that directory.
 public struct WorkFolder: Sendable, Hashable, CustomStringConvertible {
+  /// In characters, which are bytes.
   public static let maximumLength = 255
   /// What it is called where a request names none; GitHub's own default.
   public static let standard = WorkFolder(unchecked: "_work")

@@ -1,5 +1,6 @@
 /// What GitHub tells of a job that has come to a runner (`workflow_job`).
 public struct WorkflowJob: Sendable, Equatable {
+  /// What became of the job, in GitHub's words. Jobs that are only queued have no runner yet.
   public enum Action: String, Sendable {
     case inProgress = "in_progress"
     case completed
@@ -51,7 +52,10 @@ extension Runner {
   /// An ephemeral runner is about to go when its job is completed, and may be there a little longer: it counts as not
   /// verified from then on, so that maintenance soon looks at it.
   ///
-  /// - Parameter history: the deliveries about this runner's jobs that have been acted on.
+  /// - Parameters:
+  ///   - job: what the webhook tells; where it is not about this runner nothing changes.
+  ///   - history: the deliveries about this runner's jobs that have been acted on.
+  ///   - now: when the webhook came.
   public func after(_ job: WorkflowJob, history: [ProcessedDelivery], at now: Timestamp) -> Runner {
     guard has(job) else { return self }
     switch job.action {

@@ -69,7 +69,11 @@ public struct AuditArchive: Sendable {
 extension AuditArchive {
   /// Verifies the file of an archive by itself, and that the table continues from it. Throws the first `AuditFault`.
   ///
-  /// - Parameter head: a hash noted earlier: a row of the archive must have it.
+  /// - Parameters:
+  ///   - path: of the archive's file.
+  ///   - database: whose log was archived.
+  ///   - head: a hash noted earlier: a row of the archive must have it.
+  ///   - onProgress: is told now and then how many rows have been read.
   public static func verify(
     path: String, against database: any ReadableDatabase, head: String? = nil,
     onProgress: (_ rows: Int) -> Void = { _ in }

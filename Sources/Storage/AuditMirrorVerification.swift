@@ -4,6 +4,7 @@ public struct VerifiedMirror: Sendable, Equatable {
   public private(set) var lines = 0
   private var ids = RangeSet<Int64>()
 
+  /// Of no file yet.
   public init() {}
 
   /// Adds what another file has: late lines stand in later files.

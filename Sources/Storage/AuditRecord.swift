@@ -32,6 +32,7 @@ public struct AuditRecord: Sendable, Equatable {
   /// What `AuditChain` makes of all the others.
   public let hash: String
 
+  /// What stands in this column; nil for NULL.
   public subscript(column: Column) -> String? {
     Column.allCases.firstIndex(of: column).flatMap { values[$0] }
   }

@@ -3,6 +3,7 @@ import Migrations
 
 /// Something of the schema that protects the audit log, and is not as this program made it.
 public struct AuditSchemaChange: Sendable, Equatable, CustomStringConvertible {
+  /// What is wrong with it, as seen from what this program makes.
   public enum Kind: String, Sendable {
     case missing, changed, added
   }

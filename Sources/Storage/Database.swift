@@ -31,7 +31,10 @@ public final class Database: ReadableDatabase {
     throw .databaseUnavailable("\(path) does not exist; run `runner-token-service init-db`")
   }
 
-  /// - Parameter use: nil for somebody who has the database to themselves.
+  /// - Parameters:
+  ///   - path: of the database's file.
+  ///   - use: nil for somebody who has the database to themselves.
+  ///   - now: the wall clock.
   init(
     path: String, use: DatabaseUse?, now: @escaping @Sendable () -> Timestamp
   ) throws(StorageError) {

@@ -42,6 +42,7 @@ public struct RunnerPageStore {
       page: RunnerList.Page(totalCount: content.totalCount, runners: content.runners))
   }
 
+  /// Replaces what was read under the page's URL before.
   public func save(_ stored: StoredRunnerPage, organization: String) throws {
     let content = try JSONEncoder().encode(
       Content(totalCount: stored.page.totalCount, runners: stored.page.runners))

@@ -16,6 +16,7 @@ extension RunnerStore {
     ).first
   }
 
+  /// The runners that were deleted at this time or later, in no order.
   public func deleted(since time: Timestamp, organization: String) throws -> [Runner] {
     try fetch(
       "WHERE organization = ? AND status = 'deleted' AND deleted_at >= ?",

@@ -141,6 +141,7 @@ public struct RunnerStore {
       [organization, name.description, since.description])
   }
 
+  /// Adds a runner. Throws where a live runner of the organization has the name, in any case (a unique index).
   public func insert(_ runner: Runner) throws {
     let labels = try String(
       decoding: JSONEncoder().encode(runner.labels.map(\.description)), as: UTF8.self)

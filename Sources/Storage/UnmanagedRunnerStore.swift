@@ -24,12 +24,14 @@ public struct UnmanagedRunnerStore {
     return database.changesCount == 1
   }
 
+  /// GitHub's ids of all of them.
   public func ids(organization: String) throws -> Set<Int64> {
     try Int64.fetchSet(
       database, sql: "SELECT github_runner_id FROM unmanaged_runners WHERE organization = ?",
       arguments: [organization])
   }
 
+  /// Those that were first seen at this time or before, the oldest first.
   public func seen(before time: Timestamp, organization: String) throws -> [UnmanagedRunner] {
     try Row.fetchAll(
       database,

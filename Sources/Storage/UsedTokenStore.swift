@@ -9,6 +9,7 @@ public struct UsedTokenStore {
   /// In seconds: a token may be validated just before it expires and get here later, and clocks may be set back.
   private static let grace = 86_400
 
+  /// Whether the token has been used. One that has expired for longer than a day may be forgotten.
   public func contains(_ token: SingleUseToken) throws -> Bool {
     try Bool.fetchOne(
       database,

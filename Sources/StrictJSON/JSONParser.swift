@@ -1,11 +1,14 @@
 /// Why a text was refused as JSON.
 public enum JSONError: Error, Sendable, Equatable {
+  /// Overlong forms and surrogates among it (RFC 3629).
   case invalidUTF8
   /// The text departs from RFC 8259 at this byte.
   case syntax(offset: Int)
   /// The same member name twice in one object, however it was escaped.
   case duplicateMember(String)
+  /// Arrays and objects within each other, more than this.
   case tooDeep(limit: Int)
+  /// More than so many, members and containers included.
   case tooManyValues(limit: Int)
   /// A number that no 64-bit float can hold.
   case numberOutOfRange(offset: Int)

@@ -16,6 +16,7 @@ public final class Supervision {
 
   /// - Parameters:
   ///   - environment: `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID` are looked at.
+  ///   - processID: of this process: a watchdog may be meant for another.
   ///   - complain: is told once that this process is stuck, or that news cannot be sent.
   /// - Throws: where `NOTIFY_SOCKET` cannot be an address. systemd would wait for news in vain.
   public init(

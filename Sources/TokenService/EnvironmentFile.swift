@@ -41,6 +41,7 @@ public struct EnvironmentFile: Sendable, Equatable {
     self.lines = lines
   }
 
+  /// An empty file.
   public init() {
     lines = []
   }
@@ -55,7 +56,9 @@ public struct EnvironmentFile: Sendable, Equatable {
   public var text: String { lines.map { $0.text + "\n" }.joined() }
 
   /// Sets a variable: where it stands, else at the end. Everything else stays as it is.
-  /// - Parameter value: of one line.
+  /// - Parameters:
+  ///   - name: of the variable.
+  ///   - value: of one line.
   public mutating func set(_ name: String, to value: String) {
     let line = Line(text: "\(name)=\(value)", name: name, value: value)
     if let index = lines.firstIndex(where: { $0.name == name }) {

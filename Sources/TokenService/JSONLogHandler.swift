@@ -7,6 +7,7 @@ public struct JSONLogHandler: LogHandler {
   public var metadata: Logger.Metadata = [:]
   public var logLevel: Logger.Level
 
+  /// Lines below this level are not written.
   public init(level: Logger.Level) {
     logLevel = level
   }

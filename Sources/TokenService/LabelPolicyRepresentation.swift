@@ -4,6 +4,7 @@ public import Runners
 public struct LabelPolicyRepresentation: Encodable {
   private let stored: StoredLabelPolicy
 
+  /// As the API shows this policy.
   public init(_ stored: StoredLabelPolicy) {
     self.stored = stored
   }

@@ -20,6 +20,7 @@ public struct RunnerRepresentation: Encodable {
   /// Since when it is to be removed at GitHub, which has not let it go yet.
   let removalRequestedAt: Timestamp?
 
+  /// As the API shows this runner: without its owner's subject and whatever identifies its credential.
   public init(_ runner: Runner) {
     runnerID = runner.id
     runnerName = runner.name.description

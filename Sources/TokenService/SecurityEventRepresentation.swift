@@ -4,6 +4,7 @@ public import Runners
 public struct SecurityEventRepresentation: Encodable {
   private let record: SecurityRecord
 
+  /// As the API shows this event.
   public init(_ record: SecurityRecord) {
     self.record = record
   }

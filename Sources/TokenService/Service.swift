@@ -21,7 +21,12 @@ public struct Service: RequestHandler {
   let now: @Sendable () -> Date
 
   /// - Parameters:
+  ///   - settings: the configuration, for as long as the process lives.
   ///   - tokenValidator: nil where authentication is disabled.
+  ///   - github: without a budget: each request makes its own.
+  ///   - database: what all workers share.
+  ///   - auditFile: the mirror of the audit log. What cannot be written to it does not happen.
+  ///   - logger: for admins. No secret gets there.
   ///   - now: the wall clock.
   public init(
     settings: Settings, tokenValidator: TokenValidator?, github: GitHubClient, database: Database,

@@ -54,6 +54,7 @@ public struct Settings: Sendable {
     public var claimValues: [String]
   }
 
+  /// `LOG_LEVEL`: how much is logged, in rising order of importance.
   public enum LogLevel: String, Sendable, CaseIterable {
     case debug, info, warning, error
   }

@@ -5,6 +5,7 @@ import Runners
 
 /// Why a configuration cannot be used: every fault at once.
 public struct SettingsError: Error, Sendable, CustomStringConvertible {
+  /// What is wrong with one variable.
   public struct Fault: Sendable, Equatable {
     /// The environment variable.
     public let variable: String

@@ -9,7 +9,9 @@ struct WebhookHeaders {
   let event: String
   let deliveryID: DeliveryID
 
-  /// - Parameter appID: the App's id, or its client id, which GitHub does not send here.
+  /// - Parameters:
+  ///   - parameters: of the request.
+  ///   - appID: the App's id, or its client id, which GitHub does not send here.
   init(_ parameters: Parameters, appID: String) throws(ServiceError) {
     guard let event = try Self.value("X-GitHub-Event", parameters), Self.isEventName(event) else {
       throw .badRequest("Send the name of the event in the header X-GitHub-Event.")

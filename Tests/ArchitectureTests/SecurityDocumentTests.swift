@@ -14,7 +14,13 @@ import Testing
       guard let text = try? String(contentsOf: root.appending(path: path), encoding: .utf8) else {
         return "there is no file \(path)"
       }
-      return text.contains("func `\(test)`") ? nil : "\(path) has no test \(test)"
+      return forms.contains(where: text.contains) ? nil : "\(path) has no test \(test)"
+    }
+
+    /// How a test is written: a function in Swift, and elsewhere what a script says of a step.
+    private var forms: [String] {
+      if path.hasSuffix(".swift") { return ["func `\(test)`"] }
+      return ["check", "echo", "begin"].flatMap { ["\($0) '\(test)'", "\($0) \"\(test)\""] }
     }
   }
 
@@ -29,14 +35,16 @@ import Testing
   static func evidence(in page: String) -> [String] {
     page.split(separator: "\n").compactMap { line in
       let cells = line.components(separatedBy: " | ")
-      guard line.hasPrefix("| "), cells.count == 3, line.contains("Tests/") else { return nil }
+      guard line.hasPrefix("| "), cells.count == 3,
+        line.contains("Tests/") || line.contains("scripts/")
+      else { return nil }
       return cells[2].replacing(" |", with: "")
     }
   }
 
   static func references(in evidence: String) -> [Reference?] {
     evidence.components(separatedBy: "<br>").map { text in
-      text.wholeMatch(of: /`([^`]+)` in \[\w+\]\(\.\.\/(Tests\/[^)]+\.swift)\)/).map {
+      text.wholeMatch(of: /`([^`]+)` in \[[\w-]+\]\(\.\.\/((?:Tests|scripts)\/[^)]+)\)/).map {
         Reference(test: String($0.1), path: String($0.2))
       }
     }
@@ -44,7 +52,7 @@ import Testing
 
   @Test func `every attack on the page is shown by a test that exists`() throws {
     let evidence = try Self.evidence(in: Self.page())
-    #expect(evidence.count >= 64)
+    #expect(evidence.count >= 140)
     for reference in evidence.flatMap(Self.references) {
       let reference = try #require(reference, "a row's last column is not in the agreed form")
       #expect(reference.fault == nil)
@@ -77,6 +85,10 @@ import Testing
     #expect(here.fault == nil)
     #expect(Reference(test: "a test that nobody " + "has written", path: own).fault != nil)
     #expect(Reference(test: here.test, path: "Tests/ArchitectureTests/Gone.swift").fault != nil)
+    let script = "Tests/Systemd/inside"
+    #expect(Reference(test: "no capabilities", path: script).fault == nil)
+    // It is in the script, but no step of it.
+    #expect(Reference(test: "capabilities", path: script).fault != nil)
   }
 
   @Test func `a row is read, and one of another form is noticed`() {
@@ -86,15 +98,16 @@ import Testing
       |---|---|---|
       | a | b | `c d` in [E](../Tests/X/E.swift)<br>`f` in [G](../Tests/X/G.swift) |
       | a | b | `c d` in Tests/X/E.swift |
+      | a | b | `it's so` in [check-x](../scripts/check-x) |
       """
     let evidence = Self.evidence(in: page)
-    #expect(evidence.count == 2)
+    #expect(evidence.count == 3)
     #expect(
       evidence.map(Self.references) == [
         [
           Reference(test: "c d", path: "Tests/X/E.swift"),
           Reference(test: "f", path: "Tests/X/G.swift"),
-        ], [nil],
+        ], [nil], [Reference(test: "it's so", path: "scripts/check-x")],
       ])
     #expect(Self.evidence(in: "# Security").isEmpty)
   }
