@@ -8,6 +8,9 @@
 # shellcheck source-path=SCRIPTDIR source=nginx.bash
 source "$repository/scripts/nginx.bash"
 
+# The pages that show the API, where scripts/install-api-browser has put them.
+api_browser=$repository/.build/api-browser
+
 make_keys() {
   openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 \
     -out "$directory/github-app.pem" 2>/dev/null
@@ -36,7 +39,12 @@ END
 
 # The service's own site; around it, what nginx needs to run for anybody and anywhere.
 write_nginx_configuration() {
-  ln -s "$repository/nginx" "$directory/runner-token-service"
+  mkdir "$directory/runner-token-service" "$directory/share"
+  cp -- "$repository"/nginx/*.conf "$directory/runner-token-service"
+  sed -i "s|/usr/share/runner-token-service;|$directory/share;|" \
+    "$directory/runner-token-service/runner-token-service.locations.conf"
+  # Where there are none, nginx says so.
+  ln -s "$api_browser" "$directory/share/docs"
   print_nginx_site "$directory" "$port" "$(free_port)" >"$directory/site.conf"
   if [[ ${unlimited-} == true ]]; then
     # Whoever tries thousands of requests would otherwise get to know nginx's limits.

@@ -85,7 +85,8 @@ import Testing
     #expect(page.headers("Content-Security-Policy").count == 1)
     #expect(policy.hasPrefix("default-src 'none'; script-src 'self'; "))
     #expect(policy.contains("frame-ancestors 'none'"))
-    #expect(!policy.contains("unsafe-eval"))
+    // Neither scripts nor styles in the page, and no eval.
+    #expect(!policy.contains("unsafe-"))
     #expect(page.header("Permissions-Policy")?.contains("camera=()") == true)
     let script = try cluster.get("/docs/initializer.js")
     #expect(script.header("Content-Type") == "text/javascript; charset=utf-8")
@@ -99,6 +100,13 @@ import Testing
     // Nothing outside the directory, and no list of what is in it.
     for path in ["/docs/..%2ffcgi.sock", "/docs../docs/index.html", "/docs/empty/"] {
       #expect(try cluster.get(path).status != 200, "\(path)")
+    }
+
+    // As where no pages were ever put.
+    for path in ["/docs/absent.html", "/docs/empty/"] {
+      let absent = try cluster.get(path)
+      #expect(absent.problem == "404 NOT_FOUND")
+      #expect(try absent.object["detail"]?.string?.contains("scripts/install-api-browser") == true)
     }
   }
 
