@@ -136,10 +136,26 @@ public final class AuditFile: Sendable {
     return opened
   }
 
+  /// Of a file that it makes, the group may read it too. Which group that is, a directory with the set-group-ID bit says.
+  private static let mode: mode_t = 0o640
+
   private func open() throws(StorageError) -> OpenFile {
     // Non-blocking, so that a FIFO in the file's place cannot hold us.
-    let flags = O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK
-    let descriptor = Glibc.open(path, flags, 0o640)
+    let flags = O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK
+    var descriptor = Glibc.open(path, flags)
+    if descriptor < 0, errno == ENOENT {
+      descriptor = Glibc.open(path, flags | O_CREAT | O_EXCL, Self.mode)
+      if descriptor >= 0 {
+        // Whatever the umask. Only here: what somebody else has made keeps the mode that it was given.
+        guard fchmod(descriptor, Self.mode) == 0 else {
+          defer { close(descriptor) }
+          throw unavailable()
+        }
+      } else if errno == EEXIST {
+        // Another process was first.
+        descriptor = Glibc.open(path, flags)
+      }
+    }
     guard descriptor >= 0 else { throw unavailable() }
     var status = stat()
     guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {

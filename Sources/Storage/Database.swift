@@ -1,6 +1,7 @@
 import CSQLite
 import Foundation
 import GRDB
+import Migrations
 public import Runners
 
 /// The SQLite database, shared with other processes. Safe to use from any thread.
@@ -82,10 +83,26 @@ public final class Database: ReadableDatabase {
     }
   }
 
+  /// The names of the migrations that `migrate` would apply: all of them where there is no database yet. Throws
+  /// `wrongSchema` for a database that it would refuse.
+  public static func missingMigrations(
+    ofDatabaseAt path: String
+  ) throws(StorageError) -> [String] {
+    guard access(path, F_OK) == 0 || errno != ENOENT else { return Migration.all.map(\.name) }
+    let use = try DatabaseUse(ofDatabaseAt: path)
+    defer { withExtendedLifetime(use) {} }
+    do {
+      let queue = try DatabaseQueue(path: path, configuration: configuration())
+      return try queue.read { try SchemaVersion.missing(in: $0) }.map(\.name)
+    } catch {
+      throw StorageError(error, at: path)
+    }
+  }
+
   /// A commit that we told somebody of survives a power failure.
   private static let durableCommits = "PRAGMA synchronous = FULL"
 
-  private static func configuration() -> Configuration {
+  static func configuration() -> Configuration {
     var configuration = Configuration()
     configuration.busyMode = .timeout(5)
     configuration.foreignKeysEnabled = true

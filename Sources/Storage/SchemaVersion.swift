@@ -35,9 +35,17 @@ enum SchemaVersion {
     try check(database)
   }
 
+  /// The migrations that `migrate` would apply.
+  static func missing(in database: GRDB.Database) throws -> ArraySlice<Migration> {
+    guard try database.tableExists("schema_migrations") else { return Migration.all[...] }
+    let applied = try applied(in: database)
+    try checkKnown(applied)
+    return Migration.all.dropFirst(applied.count)
+  }
+
   /// Applies what is missing, each migration in a transaction of its own.
   static func migrate(_ queue: DatabaseQueue, now: Timestamp) throws -> [String] {
-    let applied = try queue.write { database in
+    let missing = try queue.write { database in
       try database.execute(
         sql: """
           CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -47,10 +55,8 @@ enum SchemaVersion {
             applied_at TEXT NOT NULL
           ) STRICT
           """)
-      return try Self.applied(in: database)
+      return try Self.missing(in: database)
     }
-    try checkKnown(applied)
-    let missing = Migration.all.dropFirst(applied.count)
     for migration in missing {
       try queue.write { database in
         try database.execute(sql: migration.sql)

@@ -69,12 +69,7 @@ struct BackUpDatabaseCommand: ParsableCommand {
       let path = backups?.file(at: Timestamp(Date())) ?? output ?? ""
       let file = try OutputFile(path, replacing: force)
       // In the copy too, so that it says of itself what it is.
-      try state.change { _, record in
-        try record(
-          AuditEvent(
-            .export, actor: ServiceState.actor,
-            data: ["what": .text("database"), "output": .text(path)]))
-      }
+      try state.change { _, record in try record(.backup(at: path)) }
       try file.fill { try state.database.backUp(to: $0) }
       try file.finish()
       let size = try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int64
@@ -91,5 +86,14 @@ struct BackUpDatabaseCommand: ParsableCommand {
     }
     print("Wrote \(outcome.path), \(outcome.bytes) bytes.")
     for path in outcome.deleted { print("Deleted \(path).") }
+  }
+}
+
+extension AuditEvent {
+  /// That the person at the command line copied the database.
+  static func backup(at path: String) -> AuditEvent {
+    AuditEvent(
+      .export, actor: ServiceState.actor,
+      data: ["what": .text("database"), "output": .text(path)])
   }
 }
