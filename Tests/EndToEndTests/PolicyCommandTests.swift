@@ -315,7 +315,7 @@ import Testing
 
   @Test(arguments: [
     "check-config", "status", "list-label-policies", "set-label-policy --user bob --label gpu",
-    "export-audit-log", "export-audit-log --format csv", "verify-audit-log",
+    "export-audit-log --format json", "export-audit-log --format csv", "verify-audit-log",
     "report --since 2026-01-01",
   ])
   func `no command ends well whose output is lost`(command: String) throws {
