@@ -54,7 +54,7 @@ Examples:
       --url https://runner-tokens.example.org --prefix ci --label gpu
 
 Ends with the runner's own status once it was started, and otherwise with
-  64   wrong options                  66   no OIDC token, or no runner to start
+  64   wrong options                  66   no OIDC token, CA file or runner to use
   69   the service cannot be reached, or is not available
   75   no approval within --wait      76   an answer that cannot be understood
   77   refused; the message has the service's error_code
@@ -121,21 +121,42 @@ refuse() {
 
 # MARK: - Signals
 
-# The running runner; nothing before and after.
+# The config.sh or run.sh that runs; nothing before, between and after.
 process=''
 # A pause that is to end with this script.
 sleeper=''
 # While what was asked for is not noted yet, a signal waits.
 is_noting=false
 signalled=''
+# Whether a signal came, for whoever waits.
+interrupted=false
 
 on_signal() {
-  signalled=$1
+  signalled=$1 interrupted=true
   if [ -n "$process" ]; then
-    kill -s TERM "$process" 2>/dev/null || :
+    rm -f -- "$lock/wanted"
+    children=''
+    # config.sh is a script that waits for a program, and does not pass signals on.
+    if [ "$is_configuring" = true ]; then
+      read -r children 2>/dev/null <"/proc/$process/task/$process/children" || :
+    fi
+    # shellcheck disable=SC2086 # they are separate
+    kill -s TERM "$process" $children 2>/dev/null || :
   elif [ "$is_noting" = false ]; then
     exit "$1"
   fi
+}
+
+# wait_for PID: to its end, however many signals come; with its status.
+wait_for() {
+  ended=127
+  while :; do
+    interrupted=false result=0
+    wait "$1" || result=$?
+    # 127: it had ended already when a signal came.
+    if [ "$result" != 127 ]; then ended=$result; fi
+    if [ "$interrupted" = false ]; then return "$ended"; fi
+  done
 }
 
 noted() {
@@ -156,10 +177,16 @@ on_exit() {
   set +e
   trap - EXIT
   trap '' HUP INT TERM
+  # What was asked for has come, and what follows is not to end at once.
+  signalled=''
   if [ -n "$sleeper" ]; then kill "$sleeper" 2>/dev/null; fi
-  if [ -n "$runner" ]; then (remove_runner); fi
+  if [ -n "$runner" ]; then (remove_runner) || tell_how_to_remove; fi
   # What of a registration is left here, or the next one would be refused.
   if [ "$was_registered" = true ] && [ -e "$directory/.runner" ]; then (launch ./config.sh remove --local) </dev/null >&2; fi
+  if [ "$is_locked" = true ]; then
+    rm -f -- "$lock/wanted"
+    rmdir -- "$lock"
+  fi
   exit "$code"
 }
 
@@ -214,22 +241,45 @@ request() {
   status=000 head='' body='' failure=0
   is_noting=true
   # Not even Ctrl-C ends curl: with a lost answer goes the name of a runner that is there.
-  answer=$(
-    trap '' HUP INT TERM
-    printf 'header = "Authorization: Bearer %s"\n' "$token" |
-      curl -q -sS --include --suppress-connect-headers --max-time 60 --globoff --proto '=http,https' \
-        ${ca_file:+--cacert "$ca_file"} --request "$method" --header 'Expect:' --config - \
-        "$@" "$url$path"
-  ) || failure=$?
-  if [ "$failure" = 0 ]; then
-    head=${answer%%"$blank_line"*}
-    body=${answer#*"$blank_line"}
-    status=${head#* }
-    status=${status%%[!0-9]*}
-  fi
+  answer=$(transfer "$@") || failure=$?
+  if [ "$failure" = 0 ]; then read_answer; fi
   if [ "$method $path" = "POST $route" ]; then note_runner; fi
   answer=''
   noted
+}
+
+# transfer CURL-OPTION...: prints the answer. In a child of this shell, where a signal is told of and changes nothing.
+transfer() {
+  trap tell_of_patience HUP INT TERM
+  (
+    trap '' HUP INT TERM
+    printf 'header = "Authorization: Bearer %s"\n' "$token" |
+      curl -q -sS --include --suppress-connect-headers --max-time "$patience" --globoff --proto '=http,https' \
+        ${ca_file:+--cacert "$ca_file"} --request "$method" --header 'Expect:' --config - \
+        "$@" "$url$path"
+  ) &
+  wait_for "$!"
+}
+
+tell_of_patience() {
+  interrupted=true
+  # Once. Nor may another signal end what prints it.
+  trap '' HUP INT TERM
+  say "Waiting up to $patience s for the service's answer, so that no runner is left behind."
+}
+
+# Leaves the parts of `answer` in `status`, `head` and `body`.
+read_answer() {
+  body=$answer
+  while :; do
+    head=${body%%"$blank_line"*}
+    body=${body#*"$blank_line"}
+    status=${head#* }
+    status=${status%%[!0-9]*}
+    # Interim answers (103) come before the one that counts.
+    case $status in 1??) ;; *) break ;; esac
+    if [ "$head" = "$body" ]; then break; fi
+  done
 }
 
 # What has to be removed in the end.
@@ -250,8 +300,9 @@ note_runner() {
       case $failure in 5 | 6 | 7 | 35 | 60) return ;; esac
       note_made_up_name
       ;;
-    # The service may still do it.
-    502 | 504) note_made_up_name ;;
+    202 | 4?? | 503) ;;
+    # The service may have done it, or may still do it.
+    *) note_made_up_name ;;
   esac
 }
 
@@ -275,7 +326,11 @@ ask() {
     case $delay in '' | *[!0-9]* | ???????*) return 0 ;; 0) delay=1 ;; esac
     waited=$((waited + delay))
     if [ "$waited" -gt "$retry" ]; then return 0; fi
-    say "Not yet ($status); again in $delay s."
+    if [ "$status" = 000 ]; then
+      say "No answer from $url; again in $delay s."
+    else
+      say "Not yet ($status $(member error_code)): $(member detail) Again in $delay s."
+    fi
     pause "$delay"
   done
 }
@@ -330,7 +385,7 @@ wait_for_approval() {
 # What runs here is gone by now; where GitHub still sees a job of it, the service removes it as soon as it can.
 remove_runner() {
   trap - EXIT
-  retry=90
+  retry=60 patience=20
   ask DELETE "/api/v1/runners/$runner?force=true"
   case $status in
     202 | 204 | 404) ;;
@@ -339,6 +394,14 @@ remove_runner() {
       refuse
       ;;
   esac
+}
+
+tell_how_to_remove() {
+  # shellcheck disable=SC2016 # for whoever reads it
+  printf '%s\n' "To remove it, with a fresh token in \$TOKEN:" \
+    '  printf "Authorization: Bearer %s" "$TOKEN" |' \
+    "    curl -fsS -X DELETE -H @- ${ca_file:+--cacert '$ca_file' }'$url/api/v1/runners/$runner?force=true'" |
+    printable >&2
 }
 
 dry_run() {
@@ -364,13 +427,35 @@ launch() {
   exec "$@"
 }
 
+# Instead of launch, for what a signal ends. One that comes before a child has put off this shell's traps is lost to the
+# child, but on_signal takes this away before it sends any.
+launch_wanted() {
+  trap - HUP INT TERM
+  [ -e "$lock/wanted" ] || exit 143
+  launch "$@"
+}
+
+# Two runners in one directory would overwrite each other's registration.
+lock_directory() {
+  is_noting=true
+  if mkdir -- "$lock" 2>/dev/null; then
+    is_locked=true
+    : >"$lock/wanted"
+  elif [ -d "$lock" ]; then
+    fail 66 "Another provision-runner.sh works in $directory. If none does, one was killed: remove the directory $lock."
+  else
+    fail 66 "Whoever runs this must be able to write to $directory."
+  fi
+  noted
+}
+
 # Before anything is asked for: could the runner be started here, and stopped again?
 check_runner() {
   if [ ! -x "$directory/run.sh" ] || [ ! -x "$directory/config.sh" ]; then
     fail 66 "There are no config.sh and run.sh in $directory; unpack actions/runner, and name its directory with --directory."
   fi
-  [ ! -e "$directory/.runner" ] || [ "$kind" = jit ] ||
-    fail 66 "A runner is configured in $directory already; './config.sh remove --local' forgets it."
+  lock_directory
+  [ "$kind" = jit ] || expect_no_registration
   if [ "$(id -u)" = 0 ] && [ -z "${RUNNER_ALLOW_RUNASROOT-}" ]; then
     fail 66 'actions/runner does not run as root; run this as an ordinary user, or set RUNNER_ALLOW_RUNASROOT=1.'
   fi
@@ -381,30 +466,47 @@ check_runner() {
   fi
 }
 
+expect_no_registration() {
+  [ ! -e "$directory/.runner" ] ||
+    fail 66 "A runner is configured in $directory already; './config.sh remove --local' forgets it."
+}
+
 # The service's script passes the secret by the environment. It is code of the service's: whoever says for which
 # organization this machine runs jobs can run anything on it anyway.
 run_runner() {
+  if [ "$kind" = registration_token ]; then
+    register
+    # A signal ended it, or came too late for that: neither may start a runner.
+    [ -z "$signalled" ] || return "$signalled"
+    [ "$code" = 0 ] || return "$code"
+  fi
   is_noting=true
   if [ "$kind" = jit ]; then
-    printf '%s\n' "$body" | (launch sh) &
+    printf '%s\n' "$body" | (launch_wanted sh) &
   else
-    was_registered=true
-    printf '%s\n' "$body" | (launch sh)
-    (launch ./run.sh) </dev/null &
+    (launch_wanted ./run.sh) </dev/null &
   fi
+  finish_process
+  return "$code"
+}
+
+register() {
+  # Whoever configured it meanwhile keeps it.
+  expect_no_registration
+  was_registered=true is_configuring=true is_noting=true
+  printf '%s\n' "$body" | (launch_wanted sh) &
+  finish_process
+  is_configuring=false
+}
+
+# Waits for what was started last, which signals reach from here on, and leaves its status in `code`.
+finish_process() {
   process=$!
   body=''
   noted
-  code=127
-  while :; do
-    signalled='' result=0
-    wait "$process" || result=$?
-    # 127: it had ended already when a signal came.
-    if [ "$result" != 127 ]; then code=$result; fi
-    if [ -z "$signalled" ]; then break; fi
-  done
+  code=0
+  wait_for "$process" || code=$?
   process=''
-  return "$code"
 }
 
 # MARK: - Options
@@ -530,6 +632,7 @@ check_options() {
   fi
   [ -z "$approval" ] || [ -n "$name" ] || usage_error '--approval needs the --name that was approved.'
   command -v curl >/dev/null || fail 66 'There is no curl.'
+  [ -z "$ca_file" ] || [ -r "$ca_file" ] || fail 66 "The --ca-file $ca_file cannot be read."
   # Another program's arguments would show the secrets that are printed to curl.
   case $(command -v printf) in /*) fail 66 'This shell has no printf of its own; use dash, bash or busybox sh.' ;; esac
 }
@@ -545,7 +648,8 @@ main() {
   unset token answer body head
   token='' answer='' body='' head=''
   url='' name='' prefix='' made_up_name='' labels='' group='' approval='' runner=''
-  kind=jit route=/api/v1/runners/jit ephemeral='' is_dry_run=false was_registered=false directory=. ca_file='' wait=3600 retry=300
+  kind=jit route=/api/v1/runners/jit ephemeral='' is_dry_run=false was_registered=false is_configuring=false is_locked=false directory=. ca_file='' wait=3600 retry=300
+  patience=60
   source='' token_variable=RUNNER_OIDC_TOKEN token_command='' audience=runner-token-service
   token_file=/var/run/secrets/runner-token-service/token
   blank_line=$(printf '\r\n\r\n.')
@@ -554,6 +658,7 @@ main() {
   check_options
   choose_source
   choose_name
+  lock=$directory/.provision-runner
   trap on_exit EXIT
   trap 'on_signal 129' HUP
   trap 'on_signal 130' INT

@@ -21,6 +21,17 @@ public struct Timestamp: Sendable, Hashable, Comparable {
     self.init(date)
   }
 
+  /// Reads a day such as 2026-11-22, which is its midnight in UTC, or any RFC 3339 time. Returns nil for other text, and
+  /// for a day that the month does not have.
+  public static func reading(dayOrTime text: String) -> Timestamp? {
+    let day = String(text.prefix(10))
+    // The library rolls such a day over into the next month.
+    guard let midnight = Timestamp(day + "T00:00:00Z"), midnight.description.hasPrefix(day) else {
+      return nil
+    }
+    return text.utf8.count == 10 ? midnight : Timestamp(text)
+  }
+
   public var date: Date { Date(timeIntervalSince1970: Double(milliseconds) / 1000) }
 
   public static func < (left: Timestamp, right: Timestamp) -> Bool {

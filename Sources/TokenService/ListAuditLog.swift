@@ -19,14 +19,13 @@ extension AuditLogFilter {
   fileprivate init(_ query: Query) throws(ServiceError) {
     var reader = QueryReader(query)
     let kinds = AuditEvent.Kind.allCases.map(\.rawValue).joined(separator: ", ")
-    let time = "must be a time as in RFC 3339, such as 2026-11-22T21:00:00Z"
     let kind = reader.value(
       "event_type", AuditEvent.Kind.init(rawValue:), "must be one of \(kinds)")
     let userIdentity = reader.userIdentity()
     let runner = reader.value(
       "runner", { RunnerName($0)?.description }, "must be the id or the name of a runner")
-    let since = reader.value("since", { Timestamp($0) }, time)
-    let until = reader.value("until", { Timestamp($0) }, time)
+    let since = reader.time("since")
+    let until = reader.time("until")
     let page = reader.page()
     try reader.finish()
     self.init(

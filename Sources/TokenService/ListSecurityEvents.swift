@@ -23,14 +23,13 @@ extension SecurityEventFilter {
     var reader = QueryReader(query)
     let kinds = SecurityEvent.Kind.allCases.map(\.rawValue).joined(separator: ", ")
     let severities = SecurityEvent.Severity.allCases.map(\.rawValue).joined(separator: ", ")
-    let time = "must be a time as in RFC 3339, such as 2026-11-22T21:00:00Z"
     let kind = reader.value(
       "event_type", SecurityEvent.Kind.init(rawValue:), "must be one of \(kinds)")
     let severity = reader.value(
       "severity", SecurityEvent.Severity.init(rawValue:), "must be one of \(severities)")
     let userIdentity = reader.userIdentity()
-    let since = reader.value("since", { Timestamp($0) }, time)
-    let until = reader.value("until", { Timestamp($0) }, time)
+    let since = reader.time("since")
+    let until = reader.time("until")
     let page = reader.page()
     try reader.finish()
     self.init(

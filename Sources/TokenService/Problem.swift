@@ -206,7 +206,7 @@ struct Problem {
   private static func quotaExceeded(limit: Int, current: Int) -> Problem {
     var problem = Problem(
       429, "QUOTA_EXCEEDED",
-      "You have \(current) runners and may have \(limit); delete one that you do not need, or wait until one is gone."
+      "You have \(current) \(current == 1 ? "runner" : "runners") and may have \(limit); delete one that you do not need, or wait until one is gone."
     )
     problem.members.limit = limit
     problem.members.current = current

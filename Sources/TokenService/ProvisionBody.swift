@@ -29,28 +29,39 @@ extension MemberReader {
     let prefix = member("runner_name_prefix")
     switch (exact, prefix) {
     case (let exact?, nil):
-      guard let name = exact.string.flatMap(RunnerName.init) else {
-        fail(
-          "runner_name",
-          "must be 1 to 64 of A-Z a-z 0-9 . _ -, not beginning with -, and not . or ..")
-        return nil
-      }
-      return .exactly(name)
+      return name(exact).map(ProvisionRequest.Name.exactly)
     case (nil, let prefix?):
-      guard let prefix = prefix.string.flatMap(RunnerNamePrefix.init) else {
-        fail(
-          "runner_name_prefix",
-          "must be 1 to \(RunnerNamePrefix.maximumLength) of A-Z a-z 0-9 . _ -, not beginning with -"
-        )
-        return nil
-      }
-      return .generated(prefix)
+      return self.prefix(prefix).map(ProvisionRequest.Name.generated)
     case (nil, nil):
       fail("runner_name", "is required, unless runner_name_prefix is given")
-    case (_?, _?):
+    case (let exact?, let prefix?):
+      // Whichever of them goes, the other is to be right.
+      _ = name(exact)
+      _ = self.prefix(prefix)
       fail("runner_name_prefix", "cannot be given together with runner_name")
     }
     return nil
+  }
+
+  private mutating func name(_ value: JSONValue) -> RunnerName? {
+    guard let name = value.string.flatMap(RunnerName.init) else {
+      fail(
+        "runner_name",
+        "must be 1 to 64 of A-Z a-z 0-9 . _ -, not beginning with -, and not . or ..")
+      return nil
+    }
+    return name
+  }
+
+  private mutating func prefix(_ value: JSONValue) -> RunnerNamePrefix? {
+    guard let prefix = value.string.flatMap(RunnerNamePrefix.init) else {
+      fail(
+        "runner_name_prefix",
+        "must be 1 to \(RunnerNamePrefix.maximumLength) of A-Z a-z 0-9 . _ -, not beginning with -"
+      )
+      return nil
+    }
+    return prefix
   }
 
   fileprivate mutating func approvalID() -> String? {

@@ -25,6 +25,13 @@ struct QueryReader {
       "user_identity", { UserIdentity.isValid($0) ? $0 : nil }, "must be \(UserIdentity.rule)")
   }
 
+  /// As on the command line.
+  mutating func time(_ name: String) -> Timestamp? {
+    value(
+      name, Timestamp.reading(dayOrTime:),
+      "must be a day such as 2026-11-22, or a time as in RFC 3339 such as 2026-11-22T21:00:00Z")
+  }
+
   /// Which part of a list to show: `limit` elements (1 to 1000, 100 unless told) after the first `offset`.
   mutating func page() -> (limit: Int, offset: Int) {
     let limit = value(

@@ -50,7 +50,7 @@ struct RunnerCommand {
     (["\(variable)=\(Self.quoted(secret))", program] + arguments).joined(separator: " ")
   }
 
-  /// For `sh`.
+  /// For `sh`, which runs what it reads as it reads it: nothing happens before the last line.
   var script: String {
     """
     #!/bin/sh
@@ -61,16 +61,21 @@ struct RunnerCommand {
 
     set -eu
 
-    if [ ! -x \(program) ]; then
-      echo 'There is no \(program) here: run this in the directory of the runner.' >&2
-      exit 1
-    fi
+    become_runner() {
+      if [ ! -x \(program) ]; then
+        echo 'There is no \(program) here: run this in the directory of the runner.' >&2
+        exit 1
+      fi
 
-    # By the environment, because every user of the machine can see the arguments of a command.
-    \(variable)=\(Self.quoted(secret))
-    export \(variable)
+      # By the environment, because every user of the machine can see the arguments of a command.
+      \(variable)=\(Self.quoted(secret))
+      export \(variable)
 
-    exec \(([program] + arguments).joined(separator: " "))
+      exec \(([program] + arguments).joined(separator: " "))
+    }
+
+    # In the last line, so that a script that was cut off on its way does nothing.
+    become_runner
 
     """
   }

@@ -12,7 +12,8 @@ struct CleanupCommand: ParsableCommand {
     abstract: "Remove runners that have been offline for long, at GitHub and here.",
     discussion: """
       What the maintenance process does by itself; may be used beside it. Each runner is looked up at GitHub first. \
-      Audited as cli: and the name of the unix user; run it as the user that the workers run as.
+      Audited as cli: and the name of the unix user. Run it with sudo: it becomes the user that the workers \
+      run as.
 
       Ends with status 0, 1 if GitHub or the database failed, 64 for hours that are none, 78 if the configuration \
       cannot be used.

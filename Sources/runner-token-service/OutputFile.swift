@@ -57,8 +57,14 @@ final class OutputFile {
   }
 
   func write(_ text: String) throws(Failure) {
-    do { try handle.write(contentsOf: Data(text.utf8)) } catch {
-      throw Failure(description: "\(path ?? "standard output") cannot be written: \(error)")
+    var rest = Array(text.utf8)[...]
+    while !rest.isEmpty {
+      let count = rest.withUnsafeBytes {
+        Glibc.write(handle.fileDescriptor, $0.baseAddress, $0.count)
+      }
+      if count < 0, errno == EINTR { continue }
+      guard count >= 0 else { throw Self.failure(path ?? "standard output") }
+      rest = rest.dropFirst(count)
     }
   }
 

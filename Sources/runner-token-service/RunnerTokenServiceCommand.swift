@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Glibc
 import TokenService
 
 /// The program: each thing that it does is a subcommand.
@@ -23,6 +24,11 @@ struct RunnerTokenServiceCommand: ParsableCommand {
       ExportAuditLogCommand.self, VerifyAuditLogCommand.self, ArchiveAuditLogCommand.self,
       ListApprovalsCommand.self, ApproveCommand.self, DenyCommand.self,
     ])
+
+  static func main() {
+    StandardOutput.expectToBeWritten()
+    main(nil)
+  }
 }
 
 extension ExitCode {
@@ -65,7 +71,22 @@ struct ConfigurationOptions: ParsableArguments {
   {
     do { return try body(try ConfigurationSource(envFile: envFile).content()) } catch {
       Diagnostic.print("The configuration cannot be used:\n\(error)")
+      if let advice { Diagnostic.print(advice) }
       throw ExitCode.configuration
+    }
+  }
+
+  /// What to do about a configuration of which nothing was read.
+  private var advice: String? {
+    let path = envFile ?? ConfigurationSource.installedFile
+    if access(path, R_OK) == 0 || envFile == nil && access(".env", F_OK) == 0 { return nil }
+    switch errno {
+    case EACCES where geteuid() != 0:
+      return "Whoever may not read \(path) runs this command with sudo."
+    case ENOENT where envFile == nil, ENOTDIR where envFile == nil:
+      return
+        "There is neither .env in this directory nor \(path); `sudo runner-token-service setup` writes the latter."
+    default: return nil
     }
   }
 }

@@ -11,8 +11,8 @@ struct SetLabelPolicyCommand: ParsableCommand {
     abstract: "Create or replace the label policy of an identity.",
     discussion: """
       The options are the whole policy: what is left out is not taken over from the one before. docs/LABEL_POLICY.md says what \
-      each means. Audited as cli: and the name of the unix user; run it as the user that the workers run as, who must be able \
-      to write the database and the audit log.
+      each means. Audited as cli: and the name of the unix user. Run it with sudo: it becomes the user that the workers \
+      run as.
 
       Ends with status 64, and a line for each fault, if this is no policy, and 1 if --if-revision does not hold.
 

@@ -102,10 +102,7 @@ struct SetupCommand: ParsableCommand {
       let known = content.variables[question.variable].flatMap { $0.isEmpty ? nil : $0 }
       var value = option
       if value == nil, isInteractive {
-        guard let answer = Prompt.ask(question, known: known) else {
-          try end("Nothing was written: the input ended.", .failure)
-        }
-        value = answer
+        value = try ask(question, known: known, for: content)
       }
       if let value {
         guard !value.contains(where: \.isNewline) else {
@@ -121,6 +118,31 @@ struct SetupCommand: ParsableCommand {
       try end("Missing, and nobody to ask:\n" + missing.joined(separator: "\n"), .usage)
     }
     if let apiURL { content.set("GITHUB_API_URL", to: apiURL) }
+  }
+
+  /// Asks until the answer is one that the service can use.
+  private func ask(
+    _ question: SetupQuestion, known: String?, for content: EnvironmentFile
+  ) throws -> String {
+    while true {
+      guard let answer = Prompt.ask(question, known: known) else {
+        try end("Nothing was written: the input ended.", .failure)
+      }
+      var draft = content
+      draft.set(question.variable, to: answer)
+      guard let fault = Self.fault(of: question, in: draft) else { return answer }
+      Diagnostic.print("\(question.variable): \(fault.visible)")
+    }
+  }
+
+  /// What the service would say about this answer; what else is missing or wrong has its own question.
+  private static func fault(of question: SetupQuestion, in draft: EnvironmentFile) -> String? {
+    do throws(SettingsError) {
+      _ = try settings(draft)
+      return nil
+    } catch {
+      return error.faults.first { $0.variable == question.variable }?.message
+    }
   }
 
   private func questions(
@@ -176,7 +198,7 @@ struct SetupCommand: ParsableCommand {
     return try Self.settings(content)
   }
 
-  private static func settings(_ content: EnvironmentFile) throws -> Settings {
+  private static func settings(_ content: EnvironmentFile) throws(SettingsError) -> Settings {
     var settings = try Settings(
       reading: ConfigReader(
         provider: EnvironmentVariablesProvider(environmentVariables: content.variables)))

@@ -12,7 +12,8 @@ struct SyncCommand: ParsableCommand {
     abstract: "Read GitHub's list of runners and bring the database up to date.",
     discussion: """
       What the maintenance process does by itself every SYNC_INTERVAL_SECONDS; for servers where none runs. Prints what \
-      changed. Audited as cli: and the name of the unix user; run it as the user that the workers run as.
+      changed. Audited as cli: and the name of the unix user. Run it with sudo: it becomes the \
+      user that the workers run as.
 
       Ends with status 0, 1 if GitHub or the database failed, a maintenance process is at work or GitHub's rate limit \
       must be kept, 78 if the configuration cannot be used.

@@ -90,6 +90,27 @@ class StandIn(http.server.BaseHTTPRequestHandler):
             return self.answer(204, b"")
         return self.answer(201, SCRIPT.encode(), {"Location": "/api/v1/runners/..?x=1"})
 
+    # Says something before it answers, as a proxy may.
+    def early(self):
+        if self.command == "DELETE":
+            return self.answer(204, b"")
+        self.wfile.write(b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n")
+        return self.answer(201, SCRIPT.encode(), {"Location": "/api/v1/runners/0b6e2c1e"})
+
+    # No status of the service's.
+    def odd_status(self):
+        self.answer(204 if self.command == "DELETE" else 299, b"")
+
+    # Has no time, and says so in its own words.
+    def conflict(self):
+        self.problem(409, {"Retry-After": "1"}, error_code="RUNNER_BUSY", detail="It has a job.", request_id="5")
+
+    # Does not remove what it gave.
+    def keeper(self):
+        if self.command == "DELETE":
+            return self.problem(401, error_code="INVALID_TOKEN", detail="The token has expired.", request_id="6")
+        return self.answer(201, SCRIPT.encode(), {"Location": "/api/v1/runners/0b6e2c1e"})
+
     # Takes its time; the log has the request before it is answered.
     def slow(self):
         if self.command == "DELETE":

@@ -52,5 +52,23 @@ import Testing
     let outcome = try program.run("status", "--env-file", program.file("absent"))
     #expect(outcome.status == 78)
     #expect(outcome.errors.contains("absent cannot be read: No such file or directory"))
+    #expect(!outcome.errors.contains("setup"))
+  }
+
+  @Test(.disabled(if: FileManager.default.fileExists(atPath: "/etc/runner-token-service")))
+  func `where there is no configuration at all, it says where one would be`() throws {
+    let outcome = try program.run(shell: "exec env -i \"$0\" check-config")
+    #expect(outcome.status == 78)
+    #expect(
+      outcome.errors.hasSuffix(
+        """
+        There is neither .env in this directory nor /etc/runner-token-service/service.env; \
+        `sudo runner-token-service setup` writes the latter.
+
+        """))
+    try "LOG_LEVEL=debug\n".write(
+      toFile: program.file(".env"), atomically: true, encoding: .utf8)
+    let incomplete = try program.run(shell: "exec env -i \"$0\" check-config")
+    #expect(incomplete.status == 78 && !incomplete.errors.contains("There is neither"))
   }
 }

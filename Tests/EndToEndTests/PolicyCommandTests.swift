@@ -310,7 +310,20 @@ import Testing
     let outcome = try program.run(
       shell: "exec \"$0\" export-security-events > /dev/full")
     #expect(outcome.status == 1)
-    #expect(outcome.errors.contains("standard output cannot be written"))
+    #expect(outcome.errors == "standard output cannot be written: No space left on device\n")
+  }
+
+  @Test(arguments: [
+    "check-config", "status", "list-label-policies", "set-label-policy --user bob --label gpu",
+    "export-audit-log --format json", "export-audit-log --format csv", "verify-audit-log",
+    "report --since 2026-01-01",
+  ])
+  func `no command ends well whose output is lost`(command: String) throws {
+    let lost = try program.run(shell: "exec \"$0\" \(command) > /dev/full")
+    #expect(lost.status == 1)
+    #expect(lost.errors.contains("standard output cannot be written: No space left on device"))
+    #expect(!lost.errors.contains("Domain"))
+    #expect(try program.run(shell: "exec \"$0\" \(command)").status == 0)
   }
 }
 

@@ -65,6 +65,15 @@ struct RootCommandTests {
       })
   }
 
+  @Test func `whoever may not read the configuration is told of sudo`() throws {
+    let outcome = try run("status", user: 65534)
+    #expect(outcome.status == 78)
+    let file = directory.file("service.env")
+    #expect(outcome.text.contains("\(file) cannot be read: Permission denied\n"))
+    #expect(outcome.text.hasSuffix("Whoever may not read \(file) runs this command with sudo.\n"))
+    #expect(try !run("status").text.contains("sudo"))
+  }
+
   @Test func `every file that root's commands make is the database's owner's`() throws {
     let backup = "\(state)/copy.db"
     let commands: [[String]] = [

@@ -134,14 +134,19 @@ import Testing
     let setup = try ChildProcess(
       Self.program, ["setup", "--file", file, "--api-url", api], input: terminal.device,
       errors: terminal.device)
-    try terminal.answer("Login of the GitHub organization", with: "demo-org")
-    // Until there is an answer.
+    try terminal.answer("Login of the GitHub organization", with: "demo/org")
+    // Until there is an answer that can be used; those before it stay.
+    try terminal.answer("GITHUB_ORG: must be a login", with: "demo-org")
     try terminal.answer("Id or client id", with: "")
     try terminal.answer("Id or client id", with: "12345")
-    try terminal.answer("[/etc/runner-token-service/github-app.pem]: ", with: key)
-    try terminal.answer("Issuer", with: issuer)
+    try terminal.answer("[/etc/runner-token-service/github-app.pem]: ", with: "/nonexistent")
+    try terminal.answer("GITHUB_APP_PRIVATE_KEY_PATH: there is no file /nonexistent", with: key)
+    try terminal.answer("Issuer", with: "http://id.example.com")
+    try terminal.answer("OIDC_ISSUER: ", with: issuer)
     try terminal.answer("[runner-token-service]: ", with: "")
     try terminal.answer("Identities of the admins", with: "")
+    try terminal.answer("Secret of the App's webhook", with: "too short")
+    try terminal.expect("GITHUB_WEBHOOK_SECRET: must have at least")
     try terminal.answer("Secret of the App's webhook", with: "0123456789abcdef0123")
     let outcome = setup.finish()
     let text = String(decoding: outcome.output, as: UTF8.self)

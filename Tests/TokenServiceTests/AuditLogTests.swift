@@ -68,13 +68,18 @@ import Testing
     #expect(try ids("?until=\(middle)") == [1])
     #expect(try ids("?since=\(middle)&until=\(late)&user_identity=bob") == [2])
     #expect(try ids("?event_type=deprovision") == [])
+    // A day is its midnight in UTC, as on the command line.
+    let day = String(middle.prefix(10))
+    #expect(try ids("?since=\(day)") == ids("?since=\(day)T00:00:00Z"))
+    #expect(try ids("?until=\(day)") == ids("?until=\(day)T00:00:00Z"))
     let page = try list("?limit=2&offset=1")
     #expect(page.total == 3)
     #expect(page.events.map { $0["id"]?.integer } == [2, 1])
   }
 
   @Test(arguments: [
-    "event_type=x", "user_identity=", "runner=a%2Fb", "since=yesterday", "limit=0", "limit=1001",
+    "event_type=x", "user_identity=", "runner=a%2Fb", "since=yesterday",
+    "since=2026-02-30", "since=2026-2-3", "limit=0", "limit=1001",
     "offset=-1", "severity=low", "runner=a&runner=b",
   ])
   func `a query that is wrong or unknown is refused`(query: String) throws {

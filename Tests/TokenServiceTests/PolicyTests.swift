@@ -197,7 +197,9 @@ import Testing
   @Test func `the default policy may have a quota`() throws {
     let world = try World(defaultPolicy: .allow, defaultMaximumRunners: 1)
     #expect(try world.provision(#"{"runner_name":"ci-1"}"#).status == 201)
-    #expect(try world.provision(#"{"runner_name":"ci-2"}"#).problem == "429 QUOTA_EXCEEDED")
+    let refused = try world.provision(#"{"runner_name":"ci-2"}"#)
+    #expect(refused.problem == "429 QUOTA_EXCEEDED")
+    #expect(refused.text.contains("You have 1 runner and may have 1;"))
     #expect(try world.provision(#"{"runner_name":"ci-3"}"#, as: "bob").status == 201)
   }
 

@@ -119,6 +119,21 @@ import TokenService
   }
 
   @Test(arguments: [
+    (#"{"runner_name":"a","runner_name_prefix":"b"}"#, ["runner_name_prefix"]),
+    (#"{"runner_name":"é","runner_name_prefix":"b"}"#, ["runner_name", "runner_name_prefix"]),
+    (
+      #"{"runner_name":"é","runner_name_prefix":"é"}"#,
+      ["runner_name", "runner_name_prefix", "runner_name_prefix"]
+    ),
+  ])
+  func `a name and a prefix together do not hide what is wrong with either`(
+    body: String, fields: [String]
+  ) throws {
+    let errors = try #require(try World().provision(body).object["errors"]?.array)
+    #expect(errors.compactMap { $0.object?["field"]?.string } == fields)
+  }
+
+  @Test(arguments: [
     "", "[]", "null", "{", #"{"runner_name":"a","runner_name":"b"}"#, #"{"runner_name":"a"} x"#,
   ])
   func `a body that is not one JSON object is refused`(body: String) throws {

@@ -91,6 +91,43 @@ import Testing
     }
   }
 
+  /// Of a connection that breaks while the script is piped into a shell.
+  @Test(arguments: ["dash", "bash"])
+  func `a script that is cut off anywhere does nothing, and whole it does its work`(
+    shell: String
+  ) throws {
+    let directory = try TemporaryDirectory()
+    let scripts = [
+      RunnerCommand.configure(
+        try runner(), token: "t", githubURL: "https://example.com/o", group: "it's"),
+      RunnerCommand.run(jitConfiguration: "t"),
+    ].map(\.script)
+    for program in ["config.sh", "run.sh"] {
+      try "#!/bin/sh\n: >started\n".write(
+        toFile: directory.file(program), atomically: true, encoding: .utf8)
+      #expect(chmod(directory.file(program), 0o755) == 0)
+    }
+    // Without its last newline it is whole.
+    let cutOff = """
+      length=0
+      while [ "$length" -lt $(($(wc -c <script) - 1)) ]; do
+        head -c "$length" script | \(shell) >/dev/null 2>&1
+        if [ -e started ]; then exit 3; fi
+        length=$((length + 1))
+      done
+      head -c "$length" script | \(shell)
+      [ -e started ] && rm started
+      """
+    for script in scripts {
+      try script.write(toFile: directory.file("script"), atomically: true, encoding: .utf8)
+      let child = try ChildProcess(
+        "/bin/sh", ["-c", cutOff], environment: ["PATH": "/usr/bin:/bin"],
+        directory: directory.path)
+      _ = child.finish()
+      #expect(child.status == 0)
+    }
+  }
+
   @Test func `a script that is run elsewhere says so and does nothing`() throws {
     let directory = try TemporaryDirectory()
     try RunnerCommand.run(jitConfiguration: "x").script.write(
@@ -125,12 +162,12 @@ import Testing
       #expect(response.header("Content-Type") == "text/x-shellscript; charset=utf-8")
       #expect(response.text.hasPrefix("#!/bin/sh\n#"))
       #expect(response.text.contains("\nset -eu\n"))
-      #expect(response.text.contains("\nexec \(program)"))
+      #expect(response.text.contains("\n  exec \(program)"))
       let seen = try run(response.text)
       #expect(seen.status == 0)
       #expect(seen.secret.count > 20)
       #expect(!seen.arguments.contains { $0.contains(seen.secret) })
-      #expect(response.text.contains("\n\(variable)='\(seen.secret)'\n"))
+      #expect(response.text.contains("\n  \(variable)='\(seen.secret)'\n"))
     }
   }
 

@@ -7,6 +7,16 @@ fi
 cp "/proc/$$/environ" "$RECORD/config.environment"
 printf '%s\n' "$@" >"$RECORD/config.arguments"
 if [[ $PLOT == refused ]]; then exit 5; fi
+if [[ $PLOT == hung ]]; then
+  # As the original, which waits for its program and does not pass signals on.
+  sh -c 'echo $$ >"$RECORD/configuring"; exec sleep 60'
+  exit
+fi
+if [[ $PLOT == late ]]; then
+  trap '' TERM
+  echo $$ >"$RECORD/configuring"
+  sleep 1
+fi
 while (($#)); do
   case $1 in
     --name) name=$2 ;;
