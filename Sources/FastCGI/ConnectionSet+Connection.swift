@@ -14,10 +14,17 @@ extension ConnectionSet {
     }
 
     /// Whether it is one of those that may have a large body. Changed by the thread that has claimed it.
-    var mayBeLarge = false
+    private var mayBeLarge = false
 
     /// Whether the request has been answered, and nothing more of it is of interest.
     private var isDiscarding = false
+    /// How far `receive` came.
+    enum Reception {
+      case incomplete, complete, refused
+      /// There are as many large bodies as may be. The rest of this one stays unread.
+      case lacksRoom
+    }
+
     /// How often a thread reads what it throws away, 16 KiB each time, before it looks after others.
     private static let discardedAtOnce = 64
 
@@ -27,7 +34,7 @@ extension ConnectionSet {
       reader = RequestReader(bodyLimit: 0)
     }
 
-    private func discard() -> RequestReader.Progress {
+    private func discard() -> Reception {
       withUnsafeTemporaryAllocation(byteCount: 16_384, alignment: 1) { buffer in
         for _ in 0..<Self.discardedAtOnce {
           let count = recv(descriptor, buffer.baseAddress, buffer.count, Int32(MSG_DONTWAIT))
@@ -40,19 +47,22 @@ extension ConnectionSet {
     }
 
     /// Reads what has arrived, without waiting for more. `mayGrow` says whether it may be one of those with a large body.
-    func receive(mayGrow: () -> Bool) -> RequestReader.Progress {
+    func receive(mayGrow: () -> Bool) -> Reception {
       if isDiscarding { return discard() }
       return withUnsafeTemporaryAllocation(byteCount: 16_384, alignment: 1) { buffer in
         while true {
+          if !mayBeLarge, reader.body.count > WorkerPool.Options.defaultBodyLimit {
+            mayBeLarge = mayGrow()
+            guard mayBeLarge else { return .lacksRoom }
+          }
           let count = recv(descriptor, buffer.baseAddress, buffer.count, Int32(MSG_DONTWAIT))
           if count < 0, errno == EINTR { continue }
           if count < 0, errno == EAGAIN { return .incomplete }
           guard count > 0 else { return .refused }
-          let progress = reader.take(buffer.prefix(count))
-          guard case .incomplete = progress else { return progress }
-          if !mayBeLarge, reader.body.count > WorkerPool.Options.defaultBodyLimit {
-            mayBeLarge = mayGrow()
-            if !mayBeLarge { return .refused }
+          switch reader.take(buffer.prefix(count)) {
+          case .incomplete: continue
+          case .complete: return .complete
+          case .refused: return .refused
           }
         }
       }

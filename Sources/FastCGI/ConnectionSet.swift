@@ -5,7 +5,7 @@ import Glibc
 /// The listener and every open connection of a process. The pool's threads wait on it together, so that a connection
 /// costs a descriptor until its request is there, and a thread only then.
 ///
-/// A connection belongs either to the set, waiting in epoll (one-shot), or to the one thread that claimed it. Only the set
+/// A connection belongs either to the set, waiting in epoll (one-shot) or for room, or to the one thread that claimed it. Only the set
 /// closes descriptors, and only under its lock: otherwise a deadline could hit a number that has since been given to
 /// somebody else.
 final class ConnectionSet: Sendable {
@@ -34,7 +34,7 @@ final class ConnectionSet: Sendable {
 
   private struct Entry {
     let connection: Connection
-    /// Whether a thread has it. Otherwise it waits in epoll.
+    /// Whether a thread has it. Otherwise it waits in epoll, or for room.
     var isClaimed = true
     var phase = Phase.silent
     var since = ContinuousClock.now
@@ -42,6 +42,10 @@ final class ConnectionSet: Sendable {
     var claimedSince = ContinuousClock.now
     /// Whether its body counts as a large one.
     var isLarge = false
+    /// Whether it is left unread until another large body is done with. It is not in epoll then.
+    var lacksRoom = false
+
+    var isInEpoll: Bool { !isClaimed && !lacksRoom }
   }
 
   private struct State {
@@ -52,7 +56,8 @@ final class ConnectionSet: Sendable {
     var isFinished = false
     var largeBodies = 0
 
-    var hasWaiting: Bool { entries.values.contains { !$0.isClaimed } }
+    /// Whether a connection waits in epoll. The thread that makes room for one outside of it looks here afterwards.
+    var hasWaiting: Bool { entries.values.contains(where: \.isInEpoll) }
   }
 
   private let listener: Int32
@@ -257,7 +262,7 @@ final class ConnectionSet: Sendable {
   /// waits in the kernel's backlog.
   private func makeRoom(in state: inout State) -> Bool {
     guard state.entries.count >= capacity else { return true }
-    let waiting = state.entries.filter { !$0.value.isClaimed }
+    let waiting = state.entries.filter(\.value.isInEpoll)
     guard let oldest = waiting.min(by: { $0.value.since < $1.value.since }),
       removeIfNothingWaits(oldest.key, from: &state)
     else {
@@ -291,7 +296,8 @@ final class ConnectionSet: Sendable {
     switch connection.receive(mayGrow: { mayGrow(connection) }) {
     case .complete: return true
     case .incomplete where wait(for: connection): return false
-    case .incomplete, .refused: break
+    case .lacksRoom where waitForRoom(connection): return false
+    case .incomplete, .lacksRoom, .refused: break
     }
     close(connection)
     return false
@@ -300,6 +306,8 @@ final class ConnectionSet: Sendable {
   /// Makes a connection one of those with a large body. Returns false where there are as many as may be.
   private func mayGrow(_ connection: Connection) -> Bool {
     state.withLock { state in
+      // It may have been given a place while it waited for one.
+      if state.entries[connection.descriptor]?.isLarge == true { return true }
       guard state.largeBodies < largeBodies else { return false }
       state.largeBodies += 1
       state.entries[connection.descriptor]?.isLarge = true
@@ -307,15 +315,42 @@ final class ConnectionSet: Sendable {
     }
   }
 
+  /// Leaves the rest of a large body where it is, in the socket, until there is room or its deadline has come. No thread and
+  /// no more memory than a small body's is spent on it, and the web server need not be told to send it once more: it sends no
+  /// request twice.
+  private func waitForRoom(_ connection: Connection) -> Bool {
+    state.withLock { state in
+      let descriptor = connection.descriptor
+      noteArrival(on: descriptor, in: &state)
+      // Room may have been made since it was refused.
+      guard state.largeBodies >= largeBodies else {
+        giveRoom(to: descriptor, in: &state)
+        return arm(connection, in: &state)
+      }
+      state.entries[descriptor]?.lacksRoom = true
+      state.entries[descriptor]?.isClaimed = false
+      return true
+    }
+  }
+
+  private func giveRoom(to descriptor: Int32, in state: inout State) {
+    state.largeBodies += 1
+    state.entries[descriptor]?.isLarge = true
+    state.entries[descriptor]?.lacksRoom = false
+  }
+
   private func wait(for connection: Connection) -> Bool {
     state.withLock { state in
       guard !state.isFinished else { return false }
-      if !connection.reader.isEmpty, state.entries[connection.descriptor]?.phase == .silent {
-        state.entries[connection.descriptor]?.phase = .arriving
-        state.entries[connection.descriptor]?.since = .now
-      }
+      if !connection.reader.isEmpty { noteArrival(on: connection.descriptor, in: &state) }
       return arm(connection, in: &state)
     }
+  }
+
+  private func noteArrival(on descriptor: Int32, in state: inout State) {
+    guard state.entries[descriptor]?.phase == .silent else { return }
+    state.entries[descriptor]?.phase = .arriving
+    state.entries[descriptor]?.since = .now
   }
 
   /// Gives a connection to epoll. Returns false, and the connection stays the caller's, where that fails.
@@ -353,6 +388,11 @@ final class ConnectionSet: Sendable {
     guard state.entries[descriptor]?.isLarge == true else { return }
     state.entries[descriptor]?.isLarge = false
     state.largeBodies -= 1
+    // Who has waited longest is next.
+    let waiting = state.entries.filter { $0.value.lacksRoom }
+    guard let (next, entry) = waiting.min(by: { $0.value.since < $1.value.since }) else { return }
+    giveRoom(to: next, in: &state)
+    if !arm(entry.connection, in: &state) { remove(next, from: &state) }
   }
 
   private func listen() -> Bool {

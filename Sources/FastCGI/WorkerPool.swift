@@ -15,8 +15,8 @@ public final class WorkerPool: Sendable {
     public var bodyLimit = Self.defaultBodyLimit
     /// 64 KiB.
     public static let defaultBodyLimit = 65_536
-    /// How many requests with a body over the default limit may be there at a time; another one is not taken. Anybody can
-    /// send some, and each takes memory until it is answered.
+    /// How many requests with a body over the default limit may be there at a time, at least 1; the rest of another one stays
+    /// unread until there is room, within `readingTimeout`. Anybody can send some, and each takes memory until it is answered.
     public var largeBodies = 4
     /// How long a connection may stay silent before its request.
     public var idleTimeout: Duration = .seconds(10)

@@ -3,9 +3,10 @@ import Foundation
 /// Which URLs the service calls.
 public enum URLRule {
   /// https to anywhere, http to this machine only: tokens and keys must not cross a network in the clear. Neither may
-  /// carry user information.
+  /// carry user information, nor a space or control character, which no URL has (RFC 3986 section 2) and Foundation escapes.
   public static func isAllowed(_ text: String) -> Bool {
-    guard let url = URL(string: text), let scheme = url.scheme?.lowercased(),
+    guard !text.unicodeScalars.contains(where: { $0.value <= 0x20 || $0.value == 0x7F }),
+      let url = URL(string: text), let scheme = url.scheme?.lowercased(),
       let host = url.host(percentEncoded: false)?.lowercased(), !host.isEmpty,
       url.user(percentEncoded: false) == nil, url.password(percentEncoded: false) == nil
     else { return false }

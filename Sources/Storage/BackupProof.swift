@@ -26,7 +26,7 @@ final class BackupProof {
     of backup: String, forDatabaseAt path: String, head: String?, now: Timestamp,
     onProgress: (_ done: Int, _ total: Int) -> Void
   ) throws {
-    directory = "\(path).restore-\(getpid())"
+    directory = "\(path)\(Self.ending)\(getpid())"
     copyPath = directory + "/database.db"
     // A copy of this kind has none. With one, the file alone is not the whole of it.
     for companion in DatabaseFiles.companions
@@ -54,6 +54,16 @@ final class BackupProof {
 
   deinit {
     Self.remove(directory)
+  }
+
+  /// Of the directory's name, before the number of the process.
+  private static let ending = ".restore-"
+
+  /// For the one who has the database alone: nobody else works on a copy then. Throws `RestoreRefusal`.
+  static func removeLeftovers(besideDatabaseAt path: String) throws(RestoreRefusal) {
+    let database = URL(fileURLWithPath: path)
+    try RestorationLeftovers.remove(
+      from: database.deletingLastPathComponent(), prefix: database.lastPathComponent + ending)
   }
 
   private static func remove(_ directory: String) {

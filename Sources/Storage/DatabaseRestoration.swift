@@ -24,8 +24,9 @@ public final class DatabaseRestoration {
   private let path: String
   private let backup: String
   private let proof: BackupProof
-  /// nil for a look only.
-  private let use: DatabaseUse?
+  /// Alone, or for a look with others.
+  private let use: DatabaseUse
+  private let isDryRun: Bool
   private let now: Timestamp
 
   /// The backup's audit log, which was verified.
@@ -37,20 +38,23 @@ public final class DatabaseRestoration {
   /// one is given. Compares it with the database at `path`. Changes nothing there.
   ///
   /// Throws `RestoreRefusal` for a backup that is of no use, and, unless `isDryRun`, while anybody has the database open,
-  /// which nobody can from here on; `AuditFault` where its audit log is not what was written; `StorageError`.
+  /// which nobody can from here on; `StorageError` for a look while it is being restored; `AuditFault` where its audit log is not what was written; `StorageError`.
   public init(
     of backup: String, toDatabaseAt path: String, head: String? = nil, isDryRun: Bool,
     now: Timestamp, onProgress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws {
-    use = isDryRun ? nil : try Self.takeAlone(path)
+    use = isDryRun ? try DatabaseUse(ofDatabaseAt: path) : try Self.takeAlone(path)
+    self.isDryRun = isDryRun
     self.path = path
     self.backup = backup
     self.now = now
     let mask = umask(0o077)
     defer { umask(mask) }
+    // Nobody else works on a backup now: what lies there is of one who was killed.
+    if !isDryRun { try BackupProof.removeLeftovers(besideDatabaseAt: path) }
     proof = try BackupProof(
       of: backup, forDatabaseAt: path, head: head, now: now, onProgress: onProgress)
-    former = Self.compare(path, isDryRun: isDryRun, with: proof.log.head, now: now)
+    former = Self.compare(path, use: isDryRun ? use : nil, with: proof.log.head, now: now)
   }
 
   private static func takeAlone(_ path: String) throws -> DatabaseUse {
@@ -64,11 +68,10 @@ public final class DatabaseRestoration {
   }
 
   private static func compare(
-    _ path: String, isDryRun: Bool, with backup: AuditHead, now: Timestamp
+    _ path: String, use: DatabaseUse?, with backup: AuditHead, now: Timestamp
   ) -> Former {
     guard FileManager.default.fileExists(atPath: path) else { return .absent }
     do {
-      let use = isDryRun ? try DatabaseUse(ofDatabaseAt: path) : nil
       let database = try Database(path: path, use: use) { now }
       return try database.read { transaction in
         let log = transaction.auditLog
@@ -85,31 +88,56 @@ public final class DatabaseRestoration {
   }
 
   /// Puts the database and the audit log's file aside under dated names, and the backup in the database's place, with a
-  /// record of that. If it is interrupted there is no database, and what was put aside is whole.
+  /// record of that. Signals that would end the program take effect afterwards. If it breaks off nevertheless, there is
+  /// either nothing new or no database at all, and what was put aside is whole.
   ///
   /// Throws `RestoreRefusal` where a file cannot be moved and `StorageError` where the record cannot be written; all is as
   /// before then.
   public func place(auditedIn file: AuditFile, by actor: AuditEvent.Actor) throws -> Outcome {
-    precondition(use != nil, "a dry run changes nothing")
-    try file.checkWritable()
-    let date = now.description.filter { $0.isNumber || $0 == "T" }.prefix(15) + "Z"
-    var moves = Moves()
-    do {
-      let asideFile = Self.asideName(of: file.path, date: String(date))
-      try moves.move(file.path, to: asideFile)
-      let head = try record(auditedIn: file, by: actor, setAside: asideFile)
-      // The database before its companions: it must not be opened without them.
-      for suffix in [""] + DatabaseFiles.companions {
-        try moves.move(path + suffix, to: "\(path).before-restore-\(date)\(suffix)")
+    try place(auditedIn: file, by: actor, betweenSteps: {})
+  }
+
+  /// - Parameter betweenSteps: called after each change of a file.
+  func place(
+    auditedIn file: AuditFile, by actor: AuditEvent.Actor, betweenSteps: @escaping () throws -> Void
+  ) throws -> Outcome {
+    precondition(!isDryRun, "a dry run changes nothing")
+    return try Interruption.postponed {
+      try file.checkWritable()
+      let prefix = Self.newNamePrefix(of: file.path)
+      let folder = URL(fileURLWithPath: file.path).deletingLastPathComponent()
+      try RestorationLeftovers.remove(from: folder, prefix: prefix)
+      let newFile = AuditFile(path: "\(folder.path)/\(prefix)\(getpid())")
+      var moves = Moves(onMove: betweenSteps)
+      do {
+        let date = now.description.filter { $0.isNumber || $0 == "T" }.prefix(15) + "Z"
+        let asideFile = Self.asideName(of: file.path, date: String(date))
+        let head = try record(auditedIn: newFile, by: actor, setAside: asideFile)
+        try newFile.synchronize()
+        try betweenSteps()
+        // The database first and last: beside a file that is not its own, it would look like one that was tampered with. And
+        // before its companions: it must not be opened without them.
+        for suffix in [""] + DatabaseFiles.companions {
+          try moves.move(path + suffix, to: "\(path).before-restore-\(date)\(suffix)")
+        }
+        try moves.move(file.path, to: asideFile)
+        let setAside = moves.done.map(\.to)
+        try moves.move(newFile.path, to: file.path)
+        try Self.synchronizeDirectory(of: file.path)
+        try moves.move(proof.copyPath, to: path)
+        try Self.synchronizeDirectory(of: path)
+        return Outcome(setAside: setAside, head: head)
+      } catch {
+        moves.undo()
+        unlink(newFile.path)
+        throw error
       }
-      guard rename(proof.copyPath, path) == 0 else { throw Self.failure(path) }
-      try Self.synchronizeDirectory(of: path)
-      return Outcome(setAside: moves.done.map(\.to), head: head)
-    } catch {
-      file.reopen()
-      moves.undo()
-      throw error
     }
+  }
+
+  /// For the new audit file, beside the old one until it takes its place. The mirror takes no such name for a rotated file.
+  private static func newNamePrefix(of path: String) -> String {
+    ".\(URL(fileURLWithPath: path).lastPathComponent).restore-"
   }
 
   /// Not a name that the mirror takes for a rotated file: the numbers of its lines are given out anew.
@@ -121,22 +149,28 @@ public final class DatabaseRestoration {
 
   /// Files that were given other names.
   private struct Moves {
+    let onMove: () throws -> Void
     private(set) var done: [(from: String, to: String)] = []
 
-    /// Leaves out a file that is not there. Never over another.
-    mutating func move(_ path: String, to aside: String) throws(RestoreRefusal) {
-      var status = stat()
-      guard lstat(path, &status) == 0 else { return }
-      guard lstat(aside, &status) != 0 else {
-        throw RestoreRefusal(description: "\(aside) exists; try again in a second")
-      }
-      guard rename(path, aside) == 0 else { throw DatabaseRestoration.failure(aside) }
-      done.append((path, aside))
+    init(onMove: @escaping () throws -> Void) {
+      self.onMove = onMove
     }
 
-    /// What has come into a file's place goes: it is of the restoration that failed.
+    /// Leaves out a file that is not there. Never over another.
+    mutating func move(_ path: String, to target: String) throws {
+      var status = stat()
+      guard lstat(path, &status) == 0 else { return }
+      guard lstat(target, &status) != 0 else {
+        throw RestoreRefusal(description: "\(target) exists; try again in a second")
+      }
+      guard rename(path, target) == 0 else { throw DatabaseRestoration.failure(target) }
+      done.append((path, target))
+      try onMove()
+    }
+
+    /// The last one first, so that there is no database while the rest is not as it was.
     func undo() {
-      for (path, aside) in done.reversed() { rename(aside, path) }
+      for (path, target) in done.reversed() { rename(target, path) }
     }
   }
 

@@ -1,5 +1,7 @@
 import Foundation
+import Glibc
 import JOSE
+import Storage
 
 /// The file that holds the GitHub App's private key.
 struct PrivateKeyFile {
@@ -14,25 +16,18 @@ struct PrivateKeyFile {
 
   /// Throws unless it is a private key that only its owner can read.
   func read() throws(Fault) -> PrivateKey {
-    let target = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
-    guard let attributes = try? FileManager.default.attributesOfItem(atPath: target) else {
-      throw Fault(reason: "there is no file \(path), or this user may not see it")
-    }
-    guard attributes[.type] as? FileAttributeType == .typeRegular else {
-      throw Fault(reason: "\(path) is not a file")
-    }
-    let access = Access(
-      mode: (attributes[.posixPermissions] as? NSNumber)?.intValue ?? 0o777,
-      owner: (attributes[.ownerAccountID] as? NSNumber)?.intValue,
-      group: (attributes[.groupOwnerAccountID] as? NSNumber)?.intValue)
-    guard access.isPrivate(asCredential: isCredential(target)) else {
+    let file = try open()
+    guard file.isRegular else { throw Fault(reason: "\(path) is not a file") }
+    let access = Access(mode: file.mode, owner: Int(file.owner), group: Int(file.group))
+    guard access.isPrivate(asCredential: isCredential(file.resolvedPath)) else {
       throw Fault(reason: "\(path) can be read by others; run chmod 600 \(path)")
     }
-    guard let pem = FileManager.default.contents(atPath: path) else {
-      throw Fault(reason: "\(path) cannot be read by this user")
+    let pem: [UInt8]
+    do { pem = try file.contents() } catch {
+      throw Fault(reason: "\(path) cannot be read: \(error)")
     }
     let key: PrivateKey
-    do { key = try PrivateKey(pem: Array(pem)) } catch {
+    do { key = try PrivateKey(pem: pem) } catch {
       throw Fault(reason: "\(path) is not an unencrypted RSA private key in PEM")
     }
     guard key.type == .rsa else {
@@ -41,9 +36,22 @@ struct PrivateKeyFile {
     return key
   }
 
+  private func open() throws(Fault) -> OpenedFile {
+    do { return try OpenedFile(path: path, flags: O_NONBLOCK) } catch {
+      switch error.code {
+      case ENOENT, ENOTDIR:
+        throw Fault(reason: "there is no file \(path), or this user may not see it")
+      case EACCES: throw Fault(reason: "\(path) cannot be read by this user")
+      default: throw Fault(reason: "\(path) cannot be read: \(error)")
+      }
+    }
+  }
+
   /// Whether a path without links in it lies in the directory of credentials.
-  private func isCredential(_ target: String) -> Bool {
-    guard let credentialsDirectory, credentialsDirectory.hasPrefix("/") else { return false }
+  private func isCredential(_ target: String?) -> Bool {
+    guard let target, let credentialsDirectory, credentialsDirectory.hasPrefix("/") else {
+      return false
+    }
     let directory = URL(fileURLWithPath: credentialsDirectory).resolvingSymlinksInPath().path
     return directory != "/" && target.hasPrefix(directory + "/")
   }

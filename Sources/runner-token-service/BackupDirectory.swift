@@ -19,15 +19,19 @@ struct BackupDirectory {
     return "\(path)/\(stem)-\(time)Z.db"
   }
 
-  /// Deletes the oldest of its backups so that `count` are left, `newest` among them. Touches no file with another name.
-  /// Returns what was deleted. Throws `OutputFile.Failure`.
+  /// In seconds. Older than that, a file that is not whole is nobody's any more: it is what a power failure has left.
+  private static let ageOfAbandoned = 86_400
+
+  /// Deletes the oldest of its backups so that `count` are left, `newest` among them, and beginnings of backups that are more
+  /// than a day old. Touches no file with another name. Returns what was deleted. Throws `OutputFile.Failure`.
   func keep(_ count: Int, newest: String) throws(OutputFile.Failure) -> [String] {
     let names: [String]
     do { names = try FileManager.default.contentsOfDirectory(atPath: path) } catch {
       throw OutputFile.Failure(description: "\(path) cannot be read: \(error)")
     }
     let others = names.filter(isBackup).map { "\(path)/\($0)" }.filter { $0 != newest }.sorted()
-    let old = Array(others.dropLast(max(0, count - 1)))
+    let abandoned = names.filter(isAbandoned).map { "\(path)/\($0)" }.sorted()
+    let old = abandoned + others.dropLast(max(0, count - 1))
     for file in old {
       guard unlink(file) == 0 else {
         throw OutputFile.Failure(
@@ -38,10 +42,23 @@ struct BackupDirectory {
   }
 
   private func isBackup(_ name: String) -> Bool {
+    file(name, matching: /\d{8}T\d{6}Z\.db/) != nil
+  }
+
+  /// As `OutputFile` names what is not whole yet, with what SQLite may have beside it.
+  private func isAbandoned(_ name: String) -> Bool {
+    guard let status = file(name, matching: /\d{8}T\d{6}Z\.db\.partial-\d+(-journal|-wal|-shm)?/)
+    else { return false }
+    return time(nil) - status.st_mtim.tv_sec > Self.ageOfAbandoned
+  }
+
+  /// What the system says of a file of this directory that is named by the database and `pattern`; nil if it is not such a one.
+  private func file(_ name: String, matching pattern: some RegexComponent) -> stat? {
     var status = stat()
     guard name.hasPrefix(stem + "-"), lstat("\(path)/\(name)", &status) == 0,
-      status.st_mode & S_IFMT == S_IFREG
-    else { return false }
-    return name.dropFirst(stem.count + 1).wholeMatch(of: /\d{8}T\d{6}Z\.db/) != nil
+      status.st_mode & S_IFMT == S_IFREG,
+      name.dropFirst(stem.count + 1).wholeMatch(of: pattern) != nil
+    else { return nil }
+    return status
   }
 }

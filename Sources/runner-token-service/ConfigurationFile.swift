@@ -18,15 +18,12 @@ struct ConfigurationFile {
   /// Throws `ConfigurationSource.Unreadable` for a file that is there and cannot be read.
   init(path: String) throws {
     self.path = path
+    // What takes its place is a file, and would be no longer where a link leads.
     var status = stat()
-    guard lstat(path, &status) == 0 else {
-      existing = nil
-      return
-    }
-    guard status.st_mode & S_IFMT == S_IFREG else {
+    if lstat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
       throw Failure(description: "\(path) is not a file; give the path of the file itself")
     }
-    existing = try ConfigurationSource.read(path)
+    existing = try ConfigurationSource.read(path, flags: O_NOFOLLOW | O_NONBLOCK)
   }
 
   /// What a new content would change, a line for each variable. No value of a secret.
@@ -74,6 +71,8 @@ struct ConfigurationFile {
       return
     }
     guard geteuid() != 0 || chown(directory, 0, Self.groupID ?? 0) == 0 else { throw failure() }
+    // Whatever the caller's umask: the workers' group must be able to enter.
+    guard chmod(directory, 0o750) == 0 else { throw failure() }
   }
 
   private func failure() -> Failure {

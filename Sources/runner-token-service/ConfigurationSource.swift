@@ -1,11 +1,13 @@
 import Configuration
 import Foundation
 import Glibc
+import Storage
 import TokenService
 
 /// The environment, over a file.
 struct ConfigurationSource {
-  /// nil for `.env` in the working directory, which may be absent, and then the installed service's file.
+  /// nil for `.env` in the working directory, which may be absent, and then the installed service's file. For root, who may
+  /// work anywhere, the latter only.
   let envFile: String?
 
   /// Where the installed service has its configuration.
@@ -38,39 +40,64 @@ struct ConfigurationSource {
   }
 
   private func file() throws(Unreadable) -> EnvironmentFile {
-    if let envFile { return try Self.read(envFile) }
-    if Self.exists(".env") {
-      try Self.checkTrusted(".env")
-      return try Self.read(".env")
+    if let envFile {
+      // A FIFO will do, such as a shell makes for <(command).
+      guard let file = try Self.read(envFile) else {
+        throw Unreadable(
+          description: "\(envFile) cannot be read: \(String(cString: strerror(ENOENT)))")
+      }
+      return file
     }
-    return Self.exists(Self.installedFile) ? try Self.read(Self.installedFile) : EnvironmentFile()
+    if geteuid() == 0 {
+      Self.warnOfFileThatRootDoesNotRead()
+    } else if let file = try Self.read(".env", flags: O_NONBLOCK) {
+      return file
+    }
+    return try Self.read(Self.installedFile, flags: O_NONBLOCK) ?? EnvironmentFile()
   }
 
-  private static func exists(_ path: String) -> Bool {
-    var status = stat()
-    return stat(path, &status) == 0 || errno != ENOENT && errno != ENOTDIR
+  /// Root must not take its orders from a file that happens to lie where it works: whoever can write there could put one,
+  /// or a link to one of root's.
+  private static func warnOfFileThatRootDoesNotRead() {
+    guard access(".env", F_OK) == 0 else { return }
+    Diagnostic.print(
+      "Warning: .env in this directory is not read, because root does not take what lies where it works. "
+        + "To use it, give --env-file .env")
   }
 
-  /// Root must not take its orders from a file that happens to lie where it works.
-  private static func checkTrusted(_ path: String) throws(Unreadable) {
-    var status = stat()
-    guard geteuid() == 0, stat(path, &status) == 0, status.st_uid != 0 else { return }
-    throw Unreadable(
-      description:
-        "\(path) in this directory is not root's, and root does not follow it; give --env-file")
-  }
-
-  /// The file at the path. `EnvironmentFile.Faults` with the file's name before each.
-  static func read(_ path: String) throws(Unreadable) -> EnvironmentFile {
-    let text: String
-    do { text = try String(contentsOfFile: path, encoding: .utf8) } catch {
-      let reason =
-        access(path, R_OK) == 0 ? "it is not UTF-8 text" : String(cString: strerror(errno))
-      throw Unreadable(description: "\(path) cannot be read: \(reason)")
+  /// The file at the path, or nil where there is none. It is opened once: what is checked is what is read.
+  ///
+  /// Throws where root reads what somebody else can change, and `EnvironmentFile.Faults` with the file's name before each.
+  /// - Parameter flags: `O_NOFOLLOW` where the path must not be a link; `O_NONBLOCK` where it must be a file.
+  static func read(_ path: String, flags: Int32 = 0) throws(Unreadable) -> EnvironmentFile? {
+    let file: OpenedFile
+    do { file = try OpenedFile(path: path, flags: flags) } catch {
+      if error.code == ENOENT || error.code == ENOTDIR { return nil }
+      throw Unreadable(description: "\(path) cannot be read: \(error)")
+    }
+    guard file.isRegular || flags & O_NONBLOCK == 0 else {
+      throw Unreadable(description: "\(path) is not a file")
+    }
+    try checkTrusted(file, at: path)
+    let bytes: [UInt8]
+    do { bytes = try file.contents() } catch {
+      throw Unreadable(description: "\(path) cannot be read: \(error)")
+    }
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw Unreadable(description: "\(path) cannot be read: it is not UTF-8 text")
     }
     do throws(EnvironmentFile.Faults) { return try EnvironmentFile(parsing: text) } catch {
       throw Unreadable(
         description: error.lines.map { "\(path): \($0)" }.joined(separator: "\n"))
     }
+  }
+
+  /// A file that orders root about must be one that only root can change.
+  private static func checkTrusted(_ file: OpenedFile, at path: String) throws(Unreadable) {
+    guard geteuid() == 0, file.owner != 0 || file.mode & 0o022 != 0 else { return }
+    throw Unreadable(
+      description:
+        "\(path) can be changed by others than root, and root does not follow it; run chown root \(path) and chmod go-w \(path)"
+    )
   }
 }

@@ -81,11 +81,17 @@ struct RestoreDatabaseCommand: ParsableCommand {
       print("Nothing was changed.")
       return
     }
-    let outcome = try restoration.place(
-      auditedIn: AuditFile(path: settings.auditLogPath), by: ServiceState.actor)
-    for path in outcome.setAside { print("Set aside: \(path)") }
-    print("Restored. Its audit log now ends with record \(outcome.head.id), \(outcome.head.hash).")
-    print("Now run `runner-token-service sync-github`, and then start the service.")
+    // Whoever presses Ctrl-C too late is to see that it was.
+    try Interruption.postponed {
+      let outcome = try restoration.place(
+        auditedIn: AuditFile(path: settings.auditLogPath), by: ServiceState.actor)
+      for path in outcome.setAside { print("Set aside: \(path)") }
+      print(
+        "Restored. Its audit log now ends with record \(outcome.head.id), \(outcome.head.hash).")
+      print("Now run `runner-token-service sync-github`, and then start the service.")
+      // Standard output is a file or a pipe where it is not a terminal, and holds lines back.
+      fflush(nil)
+    }
   }
 
   /// What goes with the old database.

@@ -77,6 +77,11 @@ struct SetupCommand: ParsableCommand {
       }
       for warning in settings.warnings { Diagnostic.print("Warning: \(warning)") }
       try write(content, to: file)
+      if self.file == ConfigurationSource.installedFile,
+        let warning = InstalledKey().warning(provedKeys: settings.github.privateKeyPaths)
+      {
+        Diagnostic.print("Warning: \(warning)")
+      }
     } catch let error as ConfigurationFile.Failure {
       try end(error.description, .failure)
     } catch let error as ConfigurationSource.Unreadable {
@@ -97,6 +102,7 @@ struct SetupCommand: ParsableCommand {
 
   /// Options first, then what the file has, then whoever sits at the terminal.
   private func answer(_ content: inout EnvironmentFile) throws {
+    if let apiURL { try checkOneLine(apiURL, of: "--api-url") }
     var missing: [String] = []
     for (question, option) in try questions(for: content) {
       let known = content.variables[question.variable].flatMap { $0.isEmpty ? nil : $0 }
@@ -105,9 +111,7 @@ struct SetupCommand: ParsableCommand {
         value = try ask(question, known: known, for: content)
       }
       if let value {
-        guard !value.contains(where: \.isNewline) else {
-          try end("\(question.option): must be one line", .usage)
-        }
+        try checkOneLine(value, of: question.option)
         // Nothing is better left out than set to nothing.
         if !value.isEmpty || known != nil { content.set(question.variable, to: value) }
       } else if known == nil, question.isRequired {
@@ -142,6 +146,13 @@ struct SetupCommand: ParsableCommand {
       return nil
     } catch {
       return error.faults.first { $0.variable == question.variable }?.message
+    }
+  }
+
+  /// A second line would be a variable of its own in the file.
+  private func checkOneLine(_ value: String, of option: String) throws {
+    guard !value.contains(where: \.isNewline) else {
+      try end("\(option): must be one line", .usage)
     }
   }
 

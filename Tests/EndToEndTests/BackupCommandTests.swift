@@ -48,6 +48,32 @@ import Testing
         == Set(old.suffix(2) + others + [name, "service-20250101T000000Z.db"]))
   }
 
+  @Test
+  func `what a power failure left of a backup goes after a day, and what is being made stays`()
+    throws
+  {
+    let abandoned = [
+      "service-20260101T000000Z.db.partial-123", "service-20260101T000000Z.db.partial-123-journal",
+    ]
+    let others = [
+      "service-20260102T000000Z.db.partial-124", "other-20260101T000000Z.db.partial-123",
+      "service-20260101T000000Z.db.partial-x", "service.db.partial-123",
+    ]
+    for name in abandoned + others { try touch(name) }
+    for name in abandoned + others.dropFirst() {
+      try FileManager.default.setAttributes(
+        [.modificationDate: Date(timeIntervalSinceNow: -90_000)], ofItemAtPath: "\(folder)/\(name)")
+    }
+    // Without --keep nothing is deleted.
+    #expect(try program.run("backup-db", "--directory", folder).status == 0)
+    #expect(try Set(backups()).isSuperset(of: abandoned + others))
+    let outcome = try program.run("backup-db", "--directory", folder, "--keep", "9", "--force")
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    for name in abandoned { #expect(outcome.text.contains("Deleted \(folder)/\(name).\n")) }
+    let left = try Set(backups())
+    #expect(left.isSuperset(of: others) && left.isDisjoint(with: abandoned))
+  }
+
   @Test func `nothing is deleted unless the new backup is there, and never that one`() throws {
     // Newer by their names than any that can be made: a clock was wrong.
     let future = ["service-29990101T000000Z.db", "service-29990102T000000Z.db"]

@@ -75,6 +75,38 @@ import Testing
     }
   }
 
+  /// nginx hands all of it to the service in one record of at most 65,535 bytes, the query twice and each header with a longer
+  /// name: what it takes from a client has to fit.
+  @Test(arguments: ["--http1.1", "--http2"])
+  func `a path and headers within their limits reach the service`(version: String) throws {
+    let cluster = try Cluster(workerCount: 1, edit: { try $0.liftLimits() })
+    let few = ["X-A: " + String(repeating: "a", count: 16_000)]
+    // Each grows on the way. nginx by itself takes no more than a thousand.
+    let many = (0..<960).map { "x\($0): 12345678" }
+    for headers in [few, many] {
+      let file = cluster.directory.file("headers")
+      try headers.joined(separator: "\n").write(toFile: file, atomically: true, encoding: .utf8)
+      let query = String(repeating: "q", count: 16_000)
+      let answer = try cluster.curl([version, "-H", "@" + file], "/health?" + query)
+      // In the service's own words.
+      #expect(answer.status == 400 && answer.body.contains("4096 bytes"), "\(answer.body)")
+    }
+  }
+
+  @Test func `longer ones are refused in words, and never told to try again`() throws {
+    let cluster = try Cluster(workerCount: 1, edit: { try $0.liftLimits() })
+    for (count, length) in [(1, 16_380), (2, 16_370), (3, 16_370), (4, 16_370), (8, 8_000)] {
+      let file = cluster.directory.file("headers")
+      let lines = (0..<count).map { "X-\($0): " + String(repeating: "a", count: length - 5) }
+      try lines.joined(separator: "\n").write(toFile: file, atomically: true, encoding: .utf8)
+      let answer = try cluster.curl(["--http1.1", "-H", "@" + file], "/health")
+      #expect(answer.status == (count < 3 ? 200 : 431), "\(count) \(length)")
+      #expect(answer.header("Retry-After") == nil)
+    }
+    let long = try cluster.curl(["--http1.1"], "/health?" + String(repeating: "q", count: 16_400))
+    #expect(long.problem == "414 BAD_REQUEST")
+  }
+
   @Test func `the pages are shown under a strict policy, and only read`() throws {
     let cluster = try Cluster(workerCount: 1)
     let page = try cluster.get("/docs/")

@@ -195,10 +195,50 @@ struct RootCommandTests {
       ).finish()
       return (outcome.status, String(decoding: outcome.output, as: UTF8.self))
     }
-    #expect(try check().text.contains("GITHUB_APP_ID: is required"))
-    #expect(chown(place + "/.env", Self.nobody, Self.nobody) == 0)
-    let refused = try check()
-    #expect(refused.status == 78)
-    #expect(refused.text.contains("is not root's"))
+    // Not even root's own: between a look at it and the reading it could be another.
+    for owner in [0, Self.nobody] {
+      #expect(chown(place + "/.env", owner, owner) == 0)
+      let outcome = try check()
+      #expect(outcome.text.contains("Warning: .env in this directory is not read"))
+      #expect(outcome.text.contains("--env-file .env"))
+      #expect(!outcome.text.contains("evil") && !outcome.text.contains("\n.env"))
+      #expect(outcome.text.contains("GITHUB_ORG: is required"), "\(outcome.text)")
+    }
+    // Somebody else takes it, and is not warned.
+    let other = try ChildProcess(
+      "/usr/bin/setpriv",
+      [
+        "--reuid", "\(Self.nobody)", "--regid", "\(Self.nobody)", "--clear-groups", "/bin/sh", "-c",
+        "'\(Self.program)' check-config 2>&1",
+      ], environment: environment, directory: place
+    ).finish()
+    let text = String(decoding: other.output, as: UTF8.self)
+    #expect(
+      text.contains("GITHUB_APP_ID: is required") && !text.contains("GITHUB_ORG: "), "\(text)")
+    #expect(!text.contains("Warning: .env"))
+  }
+
+  @Test func `root reads no configuration that others can change, and any that only root can`()
+    throws
+  {
+    let file = directory.file("service.env")
+    #expect(try run("init-db").status == 0)
+    for (owner, mode, isTrusted) in [
+      (0, 0o600, true), (0, 0o640, true), (0, 0o644, true), (0, 0o660, false), (0, 0o602, false),
+      (Self.nobody, 0o600, false),
+    ] as [(uid_t, mode_t, Bool)] {
+      #expect(chown(file, owner, 0) == 0 && chmod(file, mode) == 0)
+      let outcome = try run("list-runners")
+      #expect(outcome.status == (isTrusted ? 0 : 78), "\(owner) \(String(mode, radix: 8))")
+      #expect(outcome.text.contains("can be changed by others than root") == !isTrusted)
+    }
+    // Whose it is counts, and not whose link leads there.
+    #expect(chown(file, Self.nobody, 0) == 0)
+    let link = directory.file("link.env")
+    try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: file)
+    let outcome = try ChildProcess(
+      Self.program, ["list-runners", "--env-file", link], environment: environment
+    ).finish()
+    #expect(outcome.status == 78)
   }
 }

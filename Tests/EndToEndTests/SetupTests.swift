@@ -3,6 +3,8 @@ import Glibc
 import TestSupport
 import Testing
 
+@testable import runner_token_service
+
 /// `setup`, against the simulator in place of GitHub and the identity provider.
 @Suite(.serialized) struct SetupTests {
   private static let program =
@@ -115,6 +117,9 @@ import Testing
     ("--issuer", "http://id.example.com", 78, "OIDC_ISSUER: "),
     ("--issuer", "http://127.0.0.1:1/oidc", 1, "Nothing was written: a check failed"),
     ("--audience", "two\nLOG_LEVEL=debug", 64, "--audience: must be one line"),
+    ("--api-url", "https://api.github.com\nLOG_LEVEL=debug", 64, "--api-url: must be one line"),
+    ("--api-url", "http://github.example.com/api/v3", 78, "GITHUB_API_URL: must be an https URL"),
+    ("--api-url", "https://github example.com/api/v3", 78, "GITHUB_API_URL: must be an https URL"),
   ])
   func `what GitHub or the provider does not accept is not written`(
     option: String, value: String, status: Int32, text: String
@@ -126,6 +131,44 @@ import Testing
     #expect(outcome.status == status, "\(outcome.text)")
     if option != "--app-id" { #expect(outcome.text.contains(text), "\(outcome.text)") }
     #expect(!FileManager.default.fileExists(atPath: file))
+  }
+
+  @Test(arguments: ["077", "000"])
+  func `whatever the umask, the workers' group can enter the directory, and nobody else`(
+    mask: String
+  ) throws {
+    let arguments = complete.map { "'\($0)'" }.joined(separator: " ")
+    let outcome = try ChildProcess(
+      "/bin/sh",
+      ["-c", "umask \(mask); exec '\(Self.program)' setup --file '\(file)' \(arguments) 2>&1"]
+    ).finish()
+    #expect(outcome.status == 0, "\(String(decoding: outcome.output, as: UTF8.self))")
+    var status = stat()
+    #expect(stat(cluster.directory.file("etc"), &status) == 0 && status.st_mode & 0o777 == 0o750)
+    #expect(stat(file, &status) == 0 && status.st_mode & 0o777 == 0o640)
+  }
+
+  @Test func `it warns where the units would start with another key than the one that was proved`()
+    throws
+  {
+    let installed = cluster.directory.file("installed.pem")
+    let place = InstalledKey(path: installed)
+    let absent = try #require(place.warning(provedKeys: [key]))
+    #expect(absent.contains("\(installed), which does not exist"))
+    #expect(absent.contains("sudo install -m 600 -o root -g root '\(key)' \(installed)"))
+    try "another".write(toFile: installed, atomically: true, encoding: .utf8)
+    #expect(try #require(place.warning(provedKeys: [key])).contains("which is another key"))
+    // The honest cases: it is that file, it is one of two, it is a copy.
+    #expect(place.warning(provedKeys: [installed]) == nil)
+    #expect(place.warning(provedKeys: [key, installed]) == nil)
+    try FileManager.default.removeItem(atPath: installed)
+    try FileManager.default.copyItem(atPath: key, toPath: installed)
+    #expect(place.warning(provedKeys: [key]) == nil)
+    // A shell takes the path for one word.
+    let odd = cluster.directory.file("it's.pem")
+    #expect(place.warning(provedKeys: [odd])?.contains(#"it'\''s.pem' "#) == true)
+    // Of a file that the units do not read nothing is said.
+    #expect(try !setup(complete).text.contains("systemd gives it"))
   }
 
   @Test func `at a terminal it asks, suggests what it knows, and does not show the secret`() throws

@@ -128,7 +128,7 @@ struct ClientError: Error {
 }
 
 /// One connection to a pool.
-final class Client {
+final class Client: @unchecked Sendable {
   let descriptor: Int32
   /// Whether the other side closed with bytes of ours unread; nginx then takes an answer for broken off.
   private(set) var wasReset = false

@@ -272,7 +272,9 @@ import Testing
     "http://id.example", "http://169.254.169.254/", "http://127.0.0.1.example", "http://127.1",
     "http://localhost.example", "ftp://127.0.0.1", "file:///etc/passwd", "", "https://",
     "https://user:password@id.example", "http://user@127.0.0.1", "//127.0.0.1",
-    "gopher://localhost",
+    "gopher://localhost", "https://id.example\n", "https://id.example/a b",
+    "https://id.example/\u{7F}",
+    "https://id.example/x\r\nHost: y",
   ])
   func `anything else is not`(url: String) {
     #expect(!URLRule.isAllowed(url))
