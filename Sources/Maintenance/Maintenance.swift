@@ -1,3 +1,4 @@
+import Concurrency
 public import Foundation
 public import GitHub
 public import Logging
@@ -39,6 +40,8 @@ public struct Maintenance: Sendable {
   let auditFile: AuditFile
   let logger: Logger
   let now: @Sendable () -> Date
+  /// Where the last run of removals ended; nil where it came to the end.
+  let lastRemoval = Locked<Runner?>(nil)
 
   /// - Parameter now: the wall clock.
   public init(
