@@ -1,17 +1,38 @@
+import Concurrency
 import GitHub
 import Logging
 import Runners
 import Storage
 
 extension Maintenance {
+  /// Of one run: each takes two requests, and new runners wait to be verified meanwhile.
+  static let maximumRemovals = 100
+
   /// Removes the runners at GitHub that are to be removed, as far as GitHub lets it: one that runs a job stays until the
-  /// job is done, and is tried again each time.
+  /// job is done, and is tried again in its turn. Each run begins where the last one ended, so that runners which stay
+  /// busy do not stand in the way of others.
   public func removeMarkedRunners() throws {
-    let runners = try database.read {
-      try $0.runners.toRemove(organization: options.organization)
+    try removeMarkedRunners(limit: Self.maximumRemovals)
+  }
+
+  /// The same for all of them at once: for a command, behind which nothing waits.
+  public func removeAllMarkedRunners() throws {
+    lastRemoval.withLock { $0 = nil }
+    try removeMarkedRunners(limit: .max)
+  }
+
+  func removeMarkedRunners(limit: Int) throws {
+    let last = lastRemoval.withLock { $0 }
+    let runners = try database.read { transaction in
+      let next = try transaction.runners.toRemove(
+        organization: options.organization, after: last, limit: limit)
+      guard next.isEmpty, last != nil else { return next }
+      return try transaction.runners.toRemove(organization: options.organization, limit: limit)
     }
     guard !runners.isEmpty else { return }
     try checkMayAsk(for: .deletionAndVerification)
+    // Whatever becomes of these: an error must not hold the run at the same ones.
+    lastRemoval.withLock { $0 = runners.count < limit ? nil : runners.last }
     try forEach(of: runners) { runner in
       do { try remove(runner) } catch GitHubError.runnerBusy {
         logger.info(

@@ -1,3 +1,4 @@
+import Concurrency
 public import Foundation
 public import GitHub
 public import Logging
@@ -40,6 +41,8 @@ public struct Maintenance: Sendable {
   let auditFile: AuditFile
   let logger: Logger
   let now: @Sendable () -> Date
+  /// Where the last run of removals ended; nil where it came to the end.
+  let lastRemoval = Locked<Runner?>(nil)
 
   /// - Parameters:
   ///   - options: what the configuration says.

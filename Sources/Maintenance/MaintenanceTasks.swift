@@ -40,6 +40,7 @@ extension Maintenance {
 
   private var tasks: [Task] {
     let loggedHead = Locked<LoggedHead?>(nil)
+    let blockedLogTold = Locked<ContinuousClock.Instant?>(nil)
     return [
       Task(name: "sync", interval: options.syncInterval, run: syncAndReport),
       Task(name: "upkeep", interval: 20, run: upkeep),
@@ -61,7 +62,8 @@ extension Maintenance {
         return nil
       },
       Task(name: "checkpoint", interval: 1, limit: 600) {
-        try database.checkpointIfDue()
+        let told = try checkpoint(told: blockedLogTold.withLock { $0 })
+        blockedLogTold.withLock { $0 = told }
         return nil
       },
     ]

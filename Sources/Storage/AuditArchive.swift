@@ -140,6 +140,10 @@ private struct ArchivedRow: Decodable {
   init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: Key.self)
     id = try container.decode(Int64.self, forKey: Key("id"))
+    guard (1..<Int64.max).contains(id) else {
+      throw DecodingError.dataCorruptedError(
+        forKey: Key("id"), in: container, debugDescription: "no row has this id")
+    }
     previousHash = try container.decode(String.self, forKey: Key("prev_hash"))
     hash = try container.decode(String.self, forKey: Key("hash"))
     values = try AuditRecord.Column.allCases.map { column in

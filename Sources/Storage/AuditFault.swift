@@ -25,6 +25,8 @@ public enum AuditFault: Error, Sendable, Equatable {
   case headMissing(String, archivedThrough: Int64? = nil)
   /// The line of the file with this id, or without one that can be read, is not the row of the table.
   case mirrorDiffers(id: Int64?, line: Int, path: String)
+  /// The same for a line that was lost to a restore, of which the row `record` tells: it took the log back to the row `last`.
+  case mirrorBeforeRestore(id: Int64, line: Int, path: String, record: Int64, last: Int64)
   /// The file of an archive is not the one that was written.
   case archiveUnreadable(line: Int, path: String)
   case archiveUnknown(path: String)
@@ -56,6 +58,8 @@ extension AuditFault: CustomStringConvertible {
       "no row has the hash \(hash): unless an archive of the rows up to \(id) has it (verify each with --archive and --head), rows up to it were changed or cut off"
     case .mirrorDiffers(let id?, let line, let path):
       "\(path), line \(line): it is not what row \(id) of the table says, or there is no such row"
+    case .mirrorBeforeRestore(let id, let line, let path, let record, let last):
+      "\(path), line \(line): it is not what row \(id) of the table says, or there is no such row. Row \(record) tells of a restore, to a backup that ended with row \(last): a file that was put aside then has lines after it that the table lost, and only those up to it can be compared"
     case .mirrorDiffers(nil, let line, let path): "\(path), line \(line): not an audit record"
     case .archiveUnreadable(let line, let path): "\(path), line \(line): not an archived row"
     case .archiveUnknown(let path): "\(path) is not an archive that this audit log continues from"

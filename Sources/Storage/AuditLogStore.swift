@@ -78,6 +78,35 @@ public struct AuditLogStore {
     return try fetch(statement, [id, end, limit])
   }
 
+  /// The ids there are after `first`, lowest first.
+  func ids(after first: Int64, through last: Int64, limit: Int) throws -> [Int64] {
+    let statement = try database.cachedStatement(
+      sql: "SELECT id FROM audit_log WHERE id > ? AND id <= ? ORDER BY id LIMIT ?")
+    return try Int64.fetchAll(statement, arguments: [first, last, limit])
+  }
+
+  /// The last record that was not made within the last `seconds`: whoever made it has also had the time to write its line. 0
+  /// if there is none. One from the future counts as old: its time says nothing.
+  public func lastID(olderThanSeconds seconds: Int) throws -> Int64 {
+    try Int64.fetchOne(
+      database,
+      sql: "SELECT id FROM audit_log WHERE timestamp NOT BETWEEN ? AND ? ORDER BY id DESC LIMIT 1",
+      arguments: [now.adding(seconds: -seconds).description, now.description])
+      ?? anchor()?.lastID ?? 0
+  }
+
+  /// Where the last restore took the log back to, and the record that says so; nil if the log was never restored.
+  func lastRestore() throws -> (record: Int64, backupLastID: Int64)? {
+    let statement = try database.cachedStatement(
+      sql: """
+        SELECT \(AuditRecord.selection) FROM audit_log WHERE event_type = ? ORDER BY timestamp DESC, id DESC LIMIT 1
+        """)
+    guard let record = try fetch(statement, [AuditEvent.Kind.restore.rawValue]).first,
+      case .number(let last)? = AuditJSON.values(record[.eventData])?["backup_last_id"]
+    else { return nil }
+    return (record.id, last)
+  }
+
   func record(id: Int64) throws -> AuditRecord? {
     let statement = try database.cachedStatement(
       sql: "SELECT \(AuditRecord.selection) FROM audit_log WHERE id = ?")

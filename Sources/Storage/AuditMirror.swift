@@ -37,6 +37,7 @@ struct AuditMirror {
       let mark = try Self.mark(transaction)
       let head = try transaction.auditLog.head()
       guard mark.lastID < head.id else { return nil as (Mark, Mark, [FileReader])? }
+      guard head.id < .max else { throw AuditFault.misplaced(head.id) }
       let reader = try file.openForReading()
       let size = Int64(reader.status.st_size)
       let place = try reader.digest(before: size).map { Place(size: size, digest: $0) }
@@ -51,7 +52,10 @@ struct AuditMirror {
     // Before it is said to be there.
     try file.synchronize()
     for reader in readers { try reader.synchronize() }
-    try database.write { try Self.note(new, in: $0) }
+    // An empty file has no place to be known by later: then what was known of those before it is all that there is.
+    if new.place != nil || old.place == nil {
+      try database.write { try Self.note(new, in: $0) }
+    }
     return CaughtUpMirror(records: count, undecided: undecided)
   }
 
@@ -69,19 +73,29 @@ struct AuditMirror {
     from readers: [FileReader], after mark: Mark, through last: Int64
   ) throws -> (ids: [Int64], undecided: ClosedRange<Int64>?) {
     let (readers, isPlaceFound) = try fromPlace(mark.place, readers)
-    var isThere = [Bool](repeating: false, count: Int(last - mark.lastID))
+    var found = RangeSet<Int64>()
     for reader in readers {
       while let line = try reader.nextLine() {
         guard let id = AuditFileLine(line)?.id, id > mark.lastID, id <= last else { continue }
-        isThere[Int(id - mark.lastID - 1)] = true
+        found.insert(contentsOf: id..<id + 1)
       }
     }
     // The file that has the place went on until it was rotated away: up to the first line that is in another.
-    let decided = isPlaceFound ? 0 : isThere.firstIndex(of: true) ?? isThere.count
-    let ids = isThere.indices[decided...].filter { !isThere[$0] }.map {
-      mark.lastID + 1 + Int64($0)
+    let decided = isPlaceFound ? mark.lastID : (found.ranges.first?.lowerBound ?? last + 1) - 1
+    let ids = try existing(after: decided, through: last).filter { !found.contains($0) }
+    return (ids, decided == mark.lastID ? nil : mark.lastID + 1...decided)
+  }
+
+  /// The ids that the table has: where somebody set its counter ahead, many that it has not lie between two of them.
+  private func existing(after first: Int64, through last: Int64) throws -> [Int64] {
+    var ids: [Int64] = []
+    while true {
+      let page = try database.read {
+        try $0.auditLog.ids(after: ids.last ?? first, through: last, limit: 10_000)
+      }
+      ids += page
+      if page.isEmpty { return ids }
     }
-    return (ids, decided == 0 ? nil : mark.lastID + 1...mark.lastID + Int64(decided))
   }
 
   /// The files that can have lines from after the place, each set to where those begin.
@@ -134,7 +148,8 @@ struct AuditMirror {
     let place = (row[1] as Int64?).flatMap { size in
       (row[2] as String?).map { Place(size: size, digest: $0) }
     }
-    return Mark(lastID: row[0], place: place)
+    // Anybody who can write the database can put anything there.
+    return Mark(lastID: max(0, row[0]), place: place)
   }
 
   private static func note(_ mark: Mark, in transaction: Transaction) throws {

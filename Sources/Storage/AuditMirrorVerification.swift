@@ -1,8 +1,10 @@
-/// What was found in a file of the audit log that is as the table.
-public struct VerifiedMirror: Sendable, Equatable {
+/// What was found in files of the audit log whose lines are as the table.
+public struct VerifiedMirror: Sendable {
   /// How many lines were compared: those whose rows are archived were not.
   public private(set) var lines = 0
   private var ids = RangeSet<Int64>()
+  /// How many lines are of a record that another has told of, and the lowest such record.
+  private(set) var doubled: (count: Int64, first: Int64)?
 
   /// Of no file yet.
   public init() {}
@@ -10,20 +12,40 @@ public struct VerifiedMirror: Sendable, Equatable {
   /// Adds what another file has: late lines stand in later files.
   public mutating func add(_ other: VerifiedMirror) {
     lines += other.lines
+    if let doubled = other.doubled { addDoubled(doubled.count, doubled.first) }
+    let common = ids.intersection(other.ids)
+    if let first = common.ranges.first?.lowerBound {
+      addDoubled(common.ranges.reduce(0) { $0 + $1.count64 }, first)
+    }
     ids.formUnion(other.ids)
+  }
+
+  private mutating func addDoubled(_ count: Int64, _ first: Int64) {
+    doubled = ((doubled?.count ?? 0) + count, min(doubled?.first ?? first, first))
+  }
+
+  /// The lowest and the highest record that has a line; nil if there is no line.
+  public var span: ClosedRange<Int64>? {
+    guard let first = ids.ranges.first, let last = ids.ranges.last else { return nil }
+    return first.lowerBound...last.upperBound - 1
   }
 
   /// The records between the lowest and the highest that no line has: how many, and the first.
   public var missing: (count: Int64, first: Int64)? {
     let gaps = zip(ids.ranges, ids.ranges.dropFirst()).map { $0.upperBound..<$1.lowerBound }
     guard let first = gaps.first?.lowerBound else { return nil }
-    return (gaps.reduce(0) { $0 + $1.upperBound - $1.lowerBound }, first)
+    return (gaps.reduce(0) { $0 + $1.count64 }, first)
   }
 
   fileprivate mutating func add(_ id: Int64, wasCompared: Bool) {
+    if ids.contains(id) { addDoubled(1, id) }
     ids.insert(contentsOf: id..<id + 1)
     if wasCompared { lines += 1 }
   }
+}
+
+extension Range<Int64> {
+  fileprivate var count64: Int64 { upperBound - lowerBound }
 }
 
 /// Lines that are compared with one snapshot of the table.
@@ -51,14 +73,23 @@ extension ReadableDatabase {
       try read { transaction in
         let archived = try transaction.auditLog.anchor()?.lastID ?? 0
         for (number, line, read) in page {
-          let differs = AuditFault.mirrorDiffers(id: read.id, line: number, path: path)
-          guard (1..<Int64.max).contains(read.id) else { throw differs }
+          var differs: AuditFault {
+            get throws {
+              guard let restore = try transaction.auditLog.lastRestore(),
+                read.id > restore.backupLastID
+              else { return .mirrorDiffers(id: read.id, line: number, path: path) }
+              return .mirrorBeforeRestore(
+                id: read.id, line: number, path: path, record: restore.record,
+                last: restore.backupLastID)
+            }
+          }
+          guard (1..<Int64.max).contains(read.id) else { throw try differs }
           if read.id > archived {
             // As bytes: two texts are equal where one only spells its accents in another way.
             guard
               try transaction.auditLog.record(id: read.id)?.line().utf8.dropLast()
                 .elementsEqual(line) == true
-            else { throw differs }
+            else { throw try differs }
           }
           mirror.add(read.id, wasCompared: read.id > archived)
         }

@@ -16,8 +16,13 @@ final class Checkpoint: Sendable {
   /// After an attempt that a reader stood in the way of.
   private static let retryInterval: Duration = .seconds(1)
 
+  private struct State {
+    var lastFailure: ContinuousClock.Instant?
+    var blocked: BlockedCheckpoint?
+  }
+
   private let logPath: String
-  private let lastFailure = Locked<ContinuousClock.Instant?>(nil)
+  private let state = Locked(State())
   /// Held for the length of a checkpoint.
   private let lock: FileLock
   /// The same file, opened once more: held by the maintenance process as long as it lives, so that nobody gets `lock`.
@@ -43,17 +48,29 @@ final class Checkpoint: Sendable {
     isMaintainer.withLock { $0 } || lock.exclusiveIfFree {} == nil
   }
 
+  /// What this process found in the way of the last checkpoint that waited for readers, unless one was made since.
+  var blocked: BlockedCheckpoint? { state.withLock { $0.blocked } }
+
+  var logSize: Int {
+    var status = stat()
+    return stat(logPath, &status) == 0 ? Int(status.st_size) : 0
+  }
+
   func runIfDue(_ database: GRDB.Database) {
     let isMaintainer = isMaintainer.withLock { $0 }
     let threshold = isMaintainer ? Self.maintainerThreshold : Self.threshold
-    var status = stat()
-    guard stat(logPath, &status) == 0, status.st_size > threshold else { return }
-    if let failure = lastFailure.withLock({ $0 }), .now - failure < Self.retryInterval { return }
-    let patience = Self.patience(logSize: Int(status.st_size))
+    let size = logSize
+    guard size > threshold else {
+      state.withLock { $0.blocked = nil }
+      return
+    }
+    if let failure = state.withLock({ $0.lastFailure }), .now - failure < Self.retryInterval {
+      return
+    }
     if isMaintainer {
-      attempt(database, patience)
+      attempt(database, logSize: size)
     } else {
-      _ = lock.exclusiveIfFree { attempt(database, patience) }
+      _ = lock.exclusiveIfFree { attempt(database, logSize: size) }
     }
   }
 
@@ -67,8 +84,27 @@ final class Checkpoint: Sendable {
     }
   }
 
-  private func attempt(_ database: GRDB.Database, _ patience: Int) {
-    do { try truncate(database, patience) } catch { lastFailure.withLock { $0 = .now } }
+  private func attempt(_ database: GRDB.Database, logSize: Int) {
+    let backoff = CheckpointBackoff(lock.note)
+    let patience = backoff.mayWait(at: .now) ? Self.patience(logSize: logSize) : 0
+    do {
+      try truncate(database, patience)
+      if backoff.failures > 0 { lock.note = CheckpointBackoff().text }
+      state.withLock { $0 = State() }
+    } catch {
+      if patience > 0 { lock.note = backoff.failed(at: .now).text }
+      state.withLock { state in
+        state.lastFailure = .now
+        guard logSize > Self.threshold, patience > 0 || state.blocked != nil else { return }
+        state.blocked = BlockedCheckpoint(logSize: logSize, cause: Self.cause(error))
+      }
+    }
+  }
+
+  private static func cause(_ error: any Error) -> String {
+    guard let error = error as? DatabaseError else { return "\(error)" }
+    return error.resultCode == .SQLITE_BUSY
+      ? "a reader stands in the way" : error.message ?? "\(error.resultCode)"
   }
 
   private func truncate(_ database: GRDB.Database, _ patience: Int) throws {

@@ -132,14 +132,24 @@ public final class Database: ReadableDatabase {
   ///
   /// `afterCommit` runs before anybody else can write, so that what it writes elsewhere is in the order of the commits. If
   /// it throws, the transaction stands all the same.
+  ///
+  /// Throws `databaseUnavailable` if the writers before, of this process and of others, leave it no turn in time.
   public func write<Result>(
     _ body: (Transaction) throws -> Result, afterCommit: (Result) throws -> Void = { _ in }
   ) throws -> Result {
     // From here: the threads of this process wait for each other first, and must not each wait anew.
-    let deadline = ContinuousClock.now + FileLock.patience
+    try write(until: .now + FileLock.patience, body, afterCommit: afterCommit)
+  }
+
+  func write<Result>(
+    until deadline: ContinuousClock.Instant, _ body: (Transaction) throws -> Result,
+    afterCommit: (Result) throws -> Void = { _ in }
+  ) throws -> Result {
     do {
       let result = try pool.writeWithoutTransaction { database in
-        try writeLock.exclusive(until: deadline) {
+        // Whoever asked has given up by now, and those behind would only wait for it in vain.
+        guard ContinuousClock.now < deadline else { throw StorageError.tooManyWriters(path) }
+        return try writeLock.exclusive(until: deadline) {
           var result: Result?
           try database.inTransaction(.immediate) {
             try SchemaVersion.checkUnchanged(database)
@@ -166,15 +176,27 @@ public final class Database: ReadableDatabase {
 
   /// Copies the write-ahead log back into the database file if it has grown. For the maintainer, every few seconds; others
   /// do so only if there is none.
-  public func checkpointIfDue() throws {
+  ///
+  /// Returns what stands in the way, where the log is large and even waiting for readers did not help.
+  @discardableResult
+  public func checkpointIfDue() throws -> BlockedCheckpoint? {
     do {
-      try pool.writeWithoutTransaction { database in
-        try writeLock.exclusive(until: .now + FileLock.patience) { checkpoint.runIfDue(database) }
+      return try pool.writeWithoutTransaction { database in
+        try writeLock.exclusive(until: .now + FileLock.patience) {
+          checkpoint.runIfDue(database)
+          return checkpoint.blocked
+        }
       }
     } catch {
       throw StorageError(error, at: path)
     }
   }
+
+  /// Bytes of the write-ahead log, all of which a reader may have to look through; 0 where there is none.
+  public var logSize: Int { checkpoint.logSize }
+
+  /// Bytes of log from which on something is wrong: a reader that stays, or nobody who copies it back.
+  public static let unhealthyLogSize = 64 << 20
 
   /// Copies the whole write-ahead log into the database's file, which by itself is then the whole database. For somebody
   /// who has it alone.
@@ -235,6 +257,13 @@ public struct Transaction {
 }
 
 extension StorageError {
+  /// The writers of this process took so long that one who waited behind them gave up.
+  fileprivate static func tooManyWriters(_ path: String) -> StorageError {
+    .databaseUnavailable(
+      "\(path): the writers before this one took \(FileLock.patience.components.seconds) seconds; try again, and look at the disk if it stays so"
+    )
+  }
+
   /// SQLite's message names no values, only tables and causes; where one of the files at `path` is the cause, it is told
   /// what is wrong with that.
   init(_ error: any Error, at path: String) {

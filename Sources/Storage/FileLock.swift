@@ -55,6 +55,20 @@ final class FileLock: Sendable {
   /// The same, together with any number of others who share it.
   func holdShared() -> Bool { flock(descriptor, LOCK_SH | LOCK_NB) == 0 }
 
+  /// What one holder leaves in the file for the next: a few words. Where it cannot be written, it is as if it were not.
+  var note: String {
+    get {
+      var bytes = [UInt8](repeating: 0, count: 64)
+      let length = pread(descriptor, &bytes, bytes.count, 0)
+      return String(decoding: bytes.prefix(max(0, length)), as: UTF8.self)
+    }
+    set {
+      guard ftruncate(descriptor, 0) == 0 else { return }
+      let bytes = Array(newValue.utf8)
+      pwrite(descriptor, bytes, bytes.count, 0)
+    }
+  }
+
   private func tryLock() -> Bool {
     flock(descriptor, LOCK_EX | LOCK_NB) == 0
   }

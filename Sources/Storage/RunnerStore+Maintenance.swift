@@ -35,13 +35,17 @@ extension RunnerStore {
       """, [organization, limit])
   }
 
-  /// Runners that are to be removed at GitHub, longest waiting first.
-  public func toRemove(organization: String) throws -> [Runner] {
+  /// Runners that are to be removed at GitHub, longest waiting first; those after `last`, if it is given.
+  public func toRemove(
+    organization: String, after last: Runner? = nil, limit: Int
+  ) throws -> [Runner] {
     try fetch(
       """
       WHERE organization = ? AND status <> 'deleted' AND removal_reason IS NOT NULL
-      ORDER BY removal_requested_at
-      """, [organization])
+        AND (removal_requested_at, id) > (?, ?)
+      ORDER BY removal_requested_at, id LIMIT ?
+      """,
+      [organization, last?.removal?.requestedAt.description ?? "", last?.id ?? "", limit])
   }
 
   /// Reservations that ran out before anything was issued for them.

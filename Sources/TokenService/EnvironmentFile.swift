@@ -56,16 +56,25 @@ public struct EnvironmentFile: Sendable, Equatable {
   public var text: String { lines.map { $0.text + "\n" }.joined() }
 
   /// Sets a variable: where it stands, else at the end. Everything else stays as it is.
+  /// A value that stands there already, with its quotes if it has any, stays as it is.
   /// - Parameters:
   ///   - name: of the variable.
-  ///   - value: of one line.
+  ///   - value: of one line. It is put in quotes where a reader would take off its own.
   public mutating func set(_ name: String, to value: String) {
-    let line = Line(text: "\(name)=\(value)", name: name, value: value)
+    let written = Self.quotedIfNeeded(value)
+    let line = Line(text: "\(name)=\(written)", name: name, value: written)
     if let index = lines.firstIndex(where: { $0.name == name }) {
+      guard lines[index].value != value else { return }
       lines[index] = line
     } else {
       lines.append(line)
     }
+  }
+
+  private static func quotedIfNeeded(_ value: String) -> String {
+    guard value.count >= 2, let first = value.first, first == value.last, "\"'".contains(first)
+    else { return value }
+    return first == "'" ? "\"\(value)\"" : "'\(value)'"
   }
 
   private static func split(_ text: String) -> [Substring] {

@@ -75,6 +75,8 @@ final class Readiness: Sendable {
 
   private let checks: [Check]
   private let installation: @Sendable () throws -> Installation
+  /// In bytes.
+  private let logSize: @Sendable () -> Int
   /// Until when GitHub has told this process to wait.
   private let holdEnd: @Sendable () -> Date?
   private let tokenValidator: TokenValidator?
@@ -99,6 +101,7 @@ final class Readiness: Sendable {
       Check(name: "github_credentials") { try github.checkCredentials() },
     ]
     holdEnd = { github.holdEnd }
+    logSize = { database.logSize }
     installation = {
       try database.read { try $0.installations.installation(id: installationID) }
     }
@@ -137,6 +140,13 @@ final class Readiness: Sendable {
         outcomes[check.name] = .failed
         causes[check.name] = "\(error)"
       }
+    }
+    let logSize = logSize()
+    let isLogHealthy = logSize <= Database.unhealthyLogSize
+    outcomes["database_log"] = isLogHealthy ? .ok : .degraded
+    if !isLogHealthy {
+      causes["database_log"] =
+        "the write-ahead log has \(logSize >> 20) MiB: something has read the database for long, or nobody maintains it"
     }
     outcomes.merge(keyOutcomes(&causes)) { $1 }
     let budget = installationOutcomes(&outcomes, &causes, now: now)

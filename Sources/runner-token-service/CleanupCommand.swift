@@ -49,7 +49,9 @@ struct CleanupCommand: ParsableCommand {
       let maintenance = settings.maintenance(
         of: state.database, by: ServiceState.actor, logger: settings.logger)
       try MaintenanceFailure.reported {
-        show(try maintenance.cleanUpStaleRunners(hours: hours, isDryRun: dryRun))
+        let runners = try maintenance.cleanUpStaleRunners(hours: hours, isDryRun: dryRun)
+        if !dryRun, !runners.isEmpty { try maintenance.removeAllMarkedRunners() }
+        show(runners)
       }
     }
   }

@@ -45,7 +45,7 @@ struct SyncCommand: ParsableCommand {
         case .done(let report):
           show(report)
           if !dryRun, report.changes.contains(where: { $0.violation != nil }) {
-            try maintenance.removeMarkedRunners()
+            try maintenance.removeAllMarkedRunners()
           }
         case .paused(let reason, let retryAfter):
           let hint = retryAfter.map { " Try again in \($0) seconds." } ?? ""

@@ -12,7 +12,8 @@ struct VerifyAuditLogCommand: ParsableCommand {
     discussion: """
       Follows the chain of hashes through the table and names the first row that was edited, removed, swapped or cut off. \
       Somebody who can write the database can also compute all hashes anew: --head finds that, with a hash that was noted \
-      earlier elsewhere (the journal has one every hour), and so does --mirror, with a copy of audit.jsonl. Also says if the \
+      earlier elsewhere (the journal has one every hour), and so does --mirror, with copies of audit.jsonl and of the files it \
+      was rotated to: together they must have each record once, up to the last. Also says if the \
       triggers that keep the log as it is, or its tables, are not what this program made.
 
       Workers may go on writing meanwhile. Ends with status 1 if anything is wrong.
@@ -46,6 +47,9 @@ struct VerifyAuditLogCommand: ParsableCommand {
       "Verify this archive instead, and that the table continues from it.", valueName: "path"))
   var archive: String?
 
+  /// How long a record may be without its line. In seconds.
+  private static let lineDelay = 5
+
   @Flag(help: "Print the outcome as JSON.")
   var json = false
 
@@ -69,6 +73,9 @@ struct VerifyAuditLogCommand: ParsableCommand {
     var mirrored: Int?
     var mirror_missing: Int64?
     var mirror_first_missing: Int64?
+    var mirror_faults: [String]?
+    var mirror_first_id: Int64?
+    var mirror_last_id: Int64?
     var archived_through: Int64?
     var archive_sha256: [String]?
   }
@@ -90,11 +97,18 @@ struct VerifyAuditLogCommand: ParsableCommand {
         Diagnostic.print("The audit log is not protected as it was: \(change).")
       }
     }
+    var faults: [AuditMirrorFault] = []
     do {
       let log = try verified(database)
+      // Before the files are read: what comes meanwhile may be in them or not.
+      let due =
+        mirror.isEmpty
+        ? 0 : try database.read { try $0.auditLog.lastID(olderThanSeconds: Self.lineDelay) }
       let mirrors = try mirror.map { try compare($0, database) }
+      let all = mirrors.reduce(into: VerifiedMirror()) { $0.add($1) }
+      faults = mirror.isEmpty ? [] : all.faults(due: due)
       let anchors = archive == nil ? try database.read { try $0.auditLog.anchors() } : []
-      try report(log, mirrors, anchors, changes)
+      try report(log, mirrors, all, faults, anchors, changes)
     } catch let fault as AuditFault {
       guard json else { throw fault }
       print(
@@ -104,7 +118,7 @@ struct VerifyAuditLogCommand: ParsableCommand {
             schema_changes: changes.isEmpty ? nil : changes)))
       throw ExitCode.failure
     }
-    if !changes.isEmpty { throw ExitCode.failure }
+    guard changes.isEmpty, faults.isEmpty else { throw ExitCode.failure }
   }
 
   private func verified(_ database: any ReadableDatabase) throws -> VerifiedAuditLog {
@@ -123,20 +137,22 @@ struct VerifyAuditLogCommand: ParsableCommand {
   }
 
   private func report(
-    _ log: VerifiedAuditLog, _ mirrors: [VerifiedMirror], _ anchors: [AuditAnchor],
-    _ changes: [String]
+    _ log: VerifiedAuditLog, _ mirrors: [VerifiedMirror], _ all: VerifiedMirror,
+    _ faults: [AuditMirrorFault], _ anchors: [AuditAnchor], _ changes: [String]
   ) throws {
-    var all = VerifiedMirror()
-    for mirror in mirrors { all.add(mirror) }
     if json {
       print(
         try JSONLine.text(
           Outcome(
-            verified: changes.isEmpty, schema_changes: changes.isEmpty ? nil : changes,
+            verified: changes.isEmpty && faults.isEmpty,
+            schema_changes: changes.isEmpty ? nil : changes,
             rows: log.rows, first_id: log.firstID, last_id: log.head.id,
             head: log.head.hash, mirrored: mirror.isEmpty ? nil : all.lines,
             mirror_missing: mirror.isEmpty ? nil : all.missing?.count ?? 0,
-            mirror_first_missing: all.missing?.first, archived_through: anchors.last?.lastID,
+            mirror_first_missing: all.missing?.first,
+            mirror_faults: faults.isEmpty ? nil : faults.map(\.description),
+            mirror_first_id: all.span?.lowerBound, mirror_last_id: all.span?.upperBound,
+            archived_through: anchors.last?.lastID,
             archive_sha256: anchors.isEmpty ? nil : anchors.map(\.archiveSHA256))))
       return
     }
@@ -152,9 +168,17 @@ struct VerifyAuditLogCommand: ParsableCommand {
     for (path, mirror) in zip(mirror, mirrors) {
       print("\(path.visible): \(mirror.lines) lines are as in the table.")
     }
-    if let missing = all.missing {
+    if let first = all.span?.lowerBound, first > log.firstID {
       print(
-        "Between their lowest and highest, the files lack \(missing.count) records, the first \(missing.first)."
+        "The first line is of record \(first): for those from \(log.firstID) on, give the files too to which it was rotated."
+      )
+    }
+    for fault in faults {
+      Diagnostic.print("The files given with --mirror are not whole: \(fault).")
+    }
+    if !faults.isEmpty {
+      Diagnostic.print(
+        "Give every file to which it was rotated, uncompressed, once. What a crash kept from the file, maintenance adds within a minute."
       )
     }
     if head != nil { print("Nothing up to the head given has changed.") }

@@ -87,6 +87,37 @@ import Testing
         """)
   }
 
+  @Test(arguments: [
+    ("3d", "1 records have no line between others that have one, the first 3", 1),
+    ("$d", "the last line is of record 4, and the table goes on to 5", 1),
+    ("1,$d", "there is no line, and the table goes on to 5", 1),
+    ("p", "5 lines are of records that another line has, the first of record 1", 1),
+    ("1,2d", "", 0),
+  ])
+  func `files that lack lines or have them twice are no whole mirror`(
+    edit: String, fault: String, status: Int32
+  ) throws {
+    try write(5, at: "2026-01-31T12:00:00Z", .refresh, by: "alice")
+    #expect(
+      try program.run("verify-audit-log", "--mirror", program.file("audit.jsonl")).status == 0)
+    _ = try program.run(shell: "sed '\(edit)' audit.jsonl > edited.jsonl")
+    let text = try program.run("verify-audit-log", "--mirror", "edited.jsonl")
+    #expect(text.status == status)
+    #expect(text.text.contains("The audit log is whole: 5 rows"))
+    if status == 0 {
+      #expect(text.errors == "")
+      #expect(
+        text.text.contains("The first line is of record 3: for those from 1 on, give the files"))
+    } else {
+      #expect(text.errors.hasPrefix("The files given with --mirror are not whole: \(fault).\n"))
+    }
+    let json = try program.run("verify-audit-log", "--mirror", "edited.jsonl", "--json")
+    #expect(json.status == status)
+    let object = try #require(try JSONValue(parsing: Array(json.text.utf8)).object)
+    #expect(object["verified"]?.bool == (status == 0))
+    #expect((object["mirror_faults"] == nil) == (status == 0))
+  }
+
   @Test func `triggers that were dropped are told though every row is whole`() throws {
     try write(1, at: "2026-01-31T12:00:00Z", .refresh, by: "alice")
     try DatabaseQueue(path: program.file("service.db")).write {

@@ -161,6 +161,38 @@ import Testing
     #expect(try log.mirrored() == [3, 4])
   }
 
+  @Test func `a counter that somebody set ahead does not stop the file from coming up to date`()
+    throws
+  {
+    try log.write(2)
+    try log.tamper("UPDATE sqlite_sequence SET seq = 4000000000000 WHERE name = 'audit_log'")
+    try log.writeWithoutFile(2)
+    #expect(try catchUp() == 2)
+    #expect(try catchUp() == 0)
+    #expect(try log.mirrored() == [1, 2, 4_000_000_000_001, 4_000_000_000_002])
+  }
+
+  @Test(arguments: [Int64.min, -1, 0])
+  func `a mark that nobody can have made counts as none`(mark: Int64) throws {
+    try log.write(2)
+    try log.writeWithoutFile(1)
+    try log.tamper("INSERT INTO audit_mirror (id, last_id) VALUES (1, \(mark))")
+    #expect(try catchUp() == 1)
+    #expect(try log.mirrored() == [1, 2, 3])
+  }
+
+  @Test func `a look at an empty file makes no line come twice later`() throws {
+    try log.write(2)
+    #expect(try catchUp() == 0)
+    try log.write(1)
+    try rotate("audit.jsonl.1.gz")
+    #expect(try log.database.catchUp(log.file) == CaughtUpMirror(records: 0, undecided: 3...3))
+    try log.write(2)
+    try rotate("audit.jsonl.2.gz")
+    #expect(try log.database.catchUp(log.file) == CaughtUpMirror(records: 0, undecided: 3...5))
+    #expect(try log.mirrored() == [])
+  }
+
   @Test func `a line that a crash tore is cut off and its record written again`() throws {
     try log.write(2)
     try log.writeWithoutFile(1)

@@ -93,7 +93,9 @@ import Testing
     #expect(try database.catchUp(file).records == 0)
     #expect(try database.verifyMirror(path: file.path).lines == 2)
     let aside = directory.file("audit-before-restore-20260131T120000Z.jsonl")
-    #expect(throws: AuditFault.mirrorDiffers(id: 3, line: 3, path: aside)) {
+    #expect(
+      throws: AuditFault.mirrorBeforeRestore(id: 3, line: 3, path: aside, record: 3, last: 2)
+    ) {
       try database.verifyMirror(path: aside)
     }
     // And the old database is what it was.

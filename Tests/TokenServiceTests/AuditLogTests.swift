@@ -1,13 +1,13 @@
 import FastCGI
 import Foundation
 import Logging
-import Maintenance
 import Runners
-import Storage
 import StrictJSON
 import TestSupport
 import Testing
 
+@testable import Maintenance
+@testable import Storage
 @testable import TokenService
 
 @Suite struct AuditLogTests {
@@ -166,19 +166,43 @@ import Testing
     }
     func head() throws -> String { try world.database.read { try $0.auditLog.head().hash } }
     try record(.refresh, by: "alice")
-    let first = try maintenance.logHead(unlessSince: nil)
+    let start = ContinuousClock.now
+    let first = try maintenance.logHead(unlessSince: nil, at: start)
     #expect(heads() == [try head()])
     try record(.refresh, by: "alice")
-    world.clock.advance(by: 3599)
-    #expect(try maintenance.logHead(unlessSince: first) == first)
+    #expect(try maintenance.logHead(unlessSince: first, at: start + .seconds(3599)) == first)
     #expect(heads().count == 1)
-    world.clock.advance(by: 1)
-    let second = try maintenance.logHead(unlessSince: first)
+    // Whoever sets the wall clock back does not keep it out.
+    world.clock.advance(by: -86_400)
+    let hourLater = start + .seconds(3600)
+    let second = try maintenance.logHead(unlessSince: first, at: hourLater)
     #expect(heads().count == 2)
     try record(.export, by: "cli:root")
-    let third = try maintenance.logHead(unlessSince: second)
+    let third = try maintenance.logHead(unlessSince: second, at: hourLater)
     #expect(heads().count == 3)
     #expect(heads().last == (try head()))
-    #expect(try maintenance.logHead(unlessSince: third) == third)
+    #expect(try maintenance.logHead(unlessSince: third, at: hourLater) == third)
+  }
+
+  @Test func `a write-ahead log that cannot be copied back is told of, and not all the time`()
+    throws
+  {
+    let maintenance = maintenance(of: world)
+    func lines() -> [String?] {
+      world.log.all.filter { $0["message"]?.contains("write-ahead log") == true }
+        .map { $0["log_bytes"] }
+    }
+    let start = ContinuousClock.now
+    #expect(try maintenance.checkpoint(told: nil, at: start) == nil)
+    #expect(lines() == [])
+    let blocked = BlockedCheckpoint(logSize: 20_000_000, cause: "a reader stands in the way")
+    var told = maintenance.report(blocked, told: nil, at: start)
+    told = maintenance.report(blocked, told: told, at: start + .seconds(599))
+    #expect(lines() == ["20000000"])
+    told = maintenance.report(blocked, told: told, at: start + .seconds(600))
+    #expect(lines() == ["20000000", "20000000"])
+    told = maintenance.report(nil, told: told, at: start + .seconds(601))
+    #expect(maintenance.report(nil, told: told, at: start + .seconds(602)) == nil)
+    #expect(lines() == ["20000000", "20000000", nil])
   }
 }

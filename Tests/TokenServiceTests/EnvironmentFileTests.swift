@@ -49,6 +49,20 @@ import Testing
     #expect(file.text == "# one\nA=3\nB=2\nC=4\n")
   }
 
+  @Test(arguments: ["plain", "\"in quotes\"", "'in others'", "\"", "a\"b\"", "\"a\"b"])
+  func `a value that is set is what a reader gets, with its own quotes`(value: String) throws {
+    var file = EnvironmentFile()
+    file.set("GITHUB_ORG", to: value)
+    let reader = SettingsReader(config: reader(try EnvironmentFile(parsing: file.text).variables))
+    #expect(reader.value("GITHUB_ORG") == value)
+  }
+
+  @Test func `a value that stands there in quotes is not quoted once more`() throws {
+    var file = try EnvironmentFile(parsing: "A=\"1\"\n")
+    file.set("A", to: try #require(file.variables["A"]))
+    #expect(file.text == "A=\"1\"\n")
+  }
+
   private func reader(_ variables: [String: String]) -> ConfigReader {
     ConfigReader(provider: EnvironmentVariablesProvider(environmentVariables: variables))
   }

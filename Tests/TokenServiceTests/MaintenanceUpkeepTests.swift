@@ -70,6 +70,30 @@ import Testing
     #expect(try world.runner("ci-1").deletionReason == .policyViolation)
   }
 
+  @Test func `busy ones do not stand in the way of others where a run has a limit`() throws {
+    let world = try World()
+    let maintenance = world.maintenance()
+    for name in ["ci-1", "ci-2", "ci-3"] {
+      try world.register(name, taken: #"["gpu","prod"]"#, members: "")
+    }
+    for name in ["ci-1", "ci-2"] {
+      try world.control("POST", "/runners/\(name)/job", #"{"action":"start"}"#)
+    }
+    try world.sync(maintenance)
+    // Wherever the free one stands in the order, each has had its turn after three runs.
+    for _ in 0..<3 { try maintenance.removeMarkedRunners(limit: 1) }
+    #expect(try !world.githubHas("ci-3"))
+    for name in ["ci-1", "ci-2"] {
+      #expect(try world.githubHas(name))
+      try world.control("POST", "/runners/\(name)/job", #"{"action":"finish"}"#)
+    }
+    try maintenance.removeMarkedRunners(limit: 1)
+    let left = try ["ci-1", "ci-2"].filter { try world.githubHas($0) }
+    #expect(left.count == 1)
+    try maintenance.removeAllMarkedRunners()
+    #expect(try left.allSatisfy { try !world.githubHas($0) })
+  }
+
   @Test func `labels that were replaced after the verification are found by the next sync`() throws
   {
     let world = try World()

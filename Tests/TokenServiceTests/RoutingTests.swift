@@ -3,6 +3,7 @@ import FastCGI
 import Foundation
 import HTTPClient
 import Runners
+import Storage
 import StrictJSON
 import TestSupport
 import Testing
@@ -140,7 +141,24 @@ import Testing
       try checks(response) == [
         "database": "ok", "schema": "ok", "audit_file": "ok", "github_credentials": "ok",
         "oidc_keys": "ok", "github_installation": "ok", "github_rate_limit": "ok",
+        "database_log": "ok",
       ])
+  }
+
+  @Test func `a write-ahead log that only grows is told of, and the service is ready`() throws {
+    let world = try World()
+    let log = world.directory.file("service.db-wal")
+    #expect(FileManager.default.fileExists(atPath: log))
+    // A maintainer that is stuck: as long as there is one, workers leave the log alone.
+    let maintainer = try Storage.Database(path: world.directory.file("service.db")) {
+      Timestamp(Date())
+    }
+    #expect(maintainer.becomeMaintainer())
+    // Behind its end nothing counts.
+    #expect(truncate(log, off_t(Storage.Database.unhealthyLogSize) + 1) == 0)
+    let response = world.send("GET", "/health/ready")
+    #expect(response.status == 200)
+    #expect(try checks(response)["database_log"] == "degraded")
   }
 
   @Test(arguments: [
