@@ -139,7 +139,7 @@ def command_faults(help_text, found):
 def error_codes(root):
     source = (root / "Sources/TokenService/Problem.swift").read_text(encoding="utf-8")
     codes = set(re.findall(r'Problem\(\s*(\d{3}),\s*"([A-Z_]+)"', source))
-    for path in (root / "nginx").iterdir():
+    for path in (root / "nginx").glob("*.conf"):
         text = path.read_text(encoding="utf-8")
         codes |= set(re.findall(r'"status":(\d{3}),.*?"error_code":"([A-Z_]+)"', text))
     return {(code, status) for status, code in codes}

@@ -58,10 +58,10 @@ import Testing
     #expect(try save(#""gpu","tpu""#) == 201)
     let body = #"{"runner_name_prefix":"ci","labels":["tpu"]}"#
     let path = "/api/v1/runners/provision"
-    let wide = try cluster.startLoad(8, path, token: alice, body: body)
+    let wide = try cluster.startLoad(8, path, token: alice, body: body, parallel: 4)
     #expect(wide.statuses() == ["201": 8])
     #expect(try save(#""gpu""#) == 200)
-    let narrow = try cluster.startLoad(8, path, token: alice, body: body)
+    let narrow = try cluster.startLoad(8, path, token: alice, body: body, parallel: 4)
     #expect(narrow.statuses() == ["403": 8])
   }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import Glibc
+import StrictJSON
 import TestSupport
 import Testing
 
@@ -103,6 +104,7 @@ import Testing
     #expect(outcome.errors.contains("absent/service-"))
     #expect(try migrations(of: database) == 4)
     // Nor what cannot be recorded.
+    try? FileManager.default.removeItem(atPath: program.file("audit.jsonl"))
     try FileManager.default.createDirectory(
       atPath: program.file("audit.jsonl"), withIntermediateDirectories: false)
     #expect(try program.run("init-db", "--backup-directory", backups).status == 1)
