@@ -16,7 +16,7 @@ extension Maintenance {
   ///
   /// Returns what to pass the next time.
   ///
-  /// - Parameter time: not the wall clock: whoever sets that back must not keep the head out of the journal.
+  /// `time`: not the wall clock: whoever sets that back must not keep the head out of the journal.
   public func logHead(
     unlessSince last: LoggedHead?, at time: ContinuousClock.Instant = .now
   ) throws -> LoggedHead {

@@ -8,7 +8,7 @@ extension Maintenance {
   /// Copies the database's write-ahead log back if it has grown. Where that fails the log says so, once and then every ten
   /// minutes, and once when it is over: reads grow slow meanwhile, and the disk fills up.
   ///
-  /// - Parameter told: what the last call returned: when it was last said, nil if nothing is wrong.
+  /// `told`: what the last call returned: when it was last said, nil if nothing is wrong.
   public func checkpoint(
     told: ContinuousClock.Instant?, at time: ContinuousClock.Instant = .now
   ) throws -> ContinuousClock.Instant? {

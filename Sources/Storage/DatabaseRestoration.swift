@@ -97,7 +97,7 @@ public final class DatabaseRestoration {
     try place(auditedIn: file, by: actor, betweenSteps: {})
   }
 
-  /// - Parameter betweenSteps: called after each change of a file.
+  /// `betweenSteps`: called after each change of a file.
   func place(
     auditedIn file: AuditFile, by actor: AuditEvent.Actor, betweenSteps: @escaping () throws -> Void
   ) throws -> Outcome {

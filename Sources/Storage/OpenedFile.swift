@@ -15,7 +15,7 @@ public final class OpenedFile {
   private let status: stat
 
   /// Opens the file for reading.
-  /// - Parameter flags: `O_NOFOLLOW` where the path must not be a link, `O_NONBLOCK` where a FIFO must not hold us.
+  /// `flags`: `O_NOFOLLOW` where the path must not be a link, `O_NONBLOCK` where a FIFO must not hold us.
   public init(path: String, flags: Int32 = 0) throws(Failure) {
     descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | flags)
     guard descriptor >= 0 else { throw Failure(code: errno) }
@@ -38,7 +38,9 @@ public final class OpenedFile {
   /// Who may do what with it: the bits of chmod(1).
   public var mode: Int { Int(status.st_mode & 0o7777) }
 
+  /// Whose it is.
   public var owner: uid_t { status.st_uid }
+  /// Its group.
   public var group: gid_t { status.st_gid }
 
   /// Where it is, without a link in the path. nil where the system does not say.

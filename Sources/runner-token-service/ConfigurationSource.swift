@@ -68,7 +68,7 @@ struct ConfigurationSource {
   /// The file at the path, or nil where there is none. It is opened once: what is checked is what is read.
   ///
   /// Throws where root reads what somebody else can change, and `EnvironmentFile.Faults` with the file's name before each.
-  /// - Parameter flags: `O_NOFOLLOW` where the path must not be a link; `O_NONBLOCK` where it must be a file.
+  /// `flags`: `O_NOFOLLOW` where the path must not be a link; `O_NONBLOCK` where it must be a file.
   static func read(_ path: String, flags: Int32 = 0) throws(Unreadable) -> EnvironmentFile? {
     let file: OpenedFile
     do { file = try OpenedFile(path: path, flags: flags) } catch {
