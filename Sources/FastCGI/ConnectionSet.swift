@@ -9,65 +9,14 @@ import Glibc
 /// closes descriptors, and only under its lock: otherwise a deadline could hit a number that has since been given to
 /// somebody else.
 final class ConnectionSet: Sendable {
-  /// What a connection is about, as far as deadlines go.
-  enum Phase {
-    /// Nothing of a request has arrived.
-    case silent
-    /// Part of a request has.
-    case arriving
-    /// The application works on the answer; its own deadlines hold.
-    case handling
-    /// A thread writes the answer.
-    case writing
-    /// The answer is written, and what still comes of the request is thrown away.
-    case discarding
-  }
-
-  struct Deadlines: Sendable {
-    /// How long a connection may stay silent before its request.
-    var idle: Duration
-    /// How long a request may take to arrive, however it trickles in.
-    var reading: Duration
-    /// How long the web server may take to read an answer.
-    var writing: Duration
-  }
-
-  private struct Entry {
-    let connection: Connection
-    /// Whether a thread has it. Otherwise it waits in epoll, or for room.
-    var isClaimed = true
-    var phase = Phase.silent
-    var since = ContinuousClock.now
-    /// When a thread took it or last went on with it.
-    var claimedSince = ContinuousClock.now
-    /// Whether its body counts as a large one.
-    var isLarge = false
-    /// Whether it is left unread until another large body is done with. It is not in epoll then.
-    var lacksRoom = false
-
-    var isInEpoll: Bool { !isClaimed && !lacksRoom }
-  }
-
-  private struct State {
-    var entries: [Int32: Entry] = [:]
-    var nextSerial: UInt32 = 1
-    var isListening = true
-    var isDraining = false
-    var isFinished = false
-    var largeBodies = 0
-
-    /// Whether a connection waits in epoll. The thread that makes room for one outside of it looks here afterwards.
-    var hasWaiting: Bool { entries.values.contains(where: \.isInEpoll) }
-  }
-
   private let listener: Int32
   private let epoll: Int32
   private let wakeUp: Int32
   private let capacity: Int
   private let bodyLimit: Int
-  private let largeBodies: Int
+  let largeBodies: Int
   private let deadlines: Deadlines
-  private let state = Locked(State())
+  let state = Locked(State())
 
   /// More connections than threads that can have been woken for one each and found the set draining.
   private static let wakeUpsToHonour = 16
@@ -303,42 +252,6 @@ final class ConnectionSet: Sendable {
     return false
   }
 
-  /// Makes a connection one of those with a large body. Returns false where there are as many as may be.
-  private func mayGrow(_ connection: Connection) -> Bool {
-    state.withLock { state in
-      // It may have been given a place while it waited for one.
-      if state.entries[connection.descriptor]?.isLarge == true { return true }
-      guard state.largeBodies < largeBodies else { return false }
-      state.largeBodies += 1
-      state.entries[connection.descriptor]?.isLarge = true
-      return true
-    }
-  }
-
-  /// Leaves the rest of a large body where it is, in the socket, until there is room or its deadline has come. No thread and
-  /// no more memory than a small body's is spent on it, and the web server need not be told to send it once more: it sends no
-  /// request twice.
-  private func waitForRoom(_ connection: Connection) -> Bool {
-    state.withLock { state in
-      let descriptor = connection.descriptor
-      noteArrival(on: descriptor, in: &state)
-      // Room may have been made since it was refused.
-      guard state.largeBodies >= largeBodies else {
-        giveRoom(to: descriptor, in: &state)
-        return arm(connection, in: &state)
-      }
-      state.entries[descriptor]?.lacksRoom = true
-      state.entries[descriptor]?.isClaimed = false
-      return true
-    }
-  }
-
-  private func giveRoom(to descriptor: Int32, in state: inout State) {
-    state.largeBodies += 1
-    state.entries[descriptor]?.isLarge = true
-    state.entries[descriptor]?.lacksRoom = false
-  }
-
   private func wait(for connection: Connection) -> Bool {
     state.withLock { state in
       guard !state.isFinished else { return false }
@@ -347,14 +260,14 @@ final class ConnectionSet: Sendable {
     }
   }
 
-  private func noteArrival(on descriptor: Int32, in state: inout State) {
+  func noteArrival(on descriptor: Int32, in state: inout State) {
     guard state.entries[descriptor]?.phase == .silent else { return }
     state.entries[descriptor]?.phase = .arriving
     state.entries[descriptor]?.since = .now
   }
 
   /// Gives a connection to epoll. Returns false, and the connection stays the caller's, where that fails.
-  private func arm(_ connection: Connection, in state: inout State) -> Bool {
+  func arm(_ connection: Connection, in state: inout State) -> Bool {
     let tag = UInt64(connection.serial) << 32 | UInt64(connection.descriptor)
     let events = shim_epollin | shim_epolloneshot
     // Known already where it has been reported before.
@@ -378,21 +291,10 @@ final class ConnectionSet: Sendable {
     return true
   }
 
-  private func remove(_ descriptor: Int32, from state: inout State) {
+  func remove(_ descriptor: Int32, from state: inout State) {
     releaseLargeBody(descriptor, in: &state)
     guard state.entries.removeValue(forKey: descriptor) != nil else { return }
     Glibc.close(descriptor)
-  }
-
-  private func releaseLargeBody(_ descriptor: Int32, in state: inout State) {
-    guard state.entries[descriptor]?.isLarge == true else { return }
-    state.entries[descriptor]?.isLarge = false
-    state.largeBodies -= 1
-    // Who has waited longest is next.
-    let waiting = state.entries.filter { $0.value.lacksRoom }
-    guard let (next, entry) = waiting.min(by: { $0.value.since < $1.value.since }) else { return }
-    giveRoom(to: next, in: &state)
-    if !arm(entry.connection, in: &state) { remove(next, from: &state) }
   }
 
   private func listen() -> Bool {
