@@ -18,6 +18,8 @@ final class FileLock: Sendable {
   }
 
   deinit {
+    // Not left to `close`: until it becomes another program, a child that this process starts has the file open too.
+    flock(descriptor, LOCK_UN)
     close(descriptor)
   }
 
