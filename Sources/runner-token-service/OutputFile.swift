@@ -1,6 +1,4 @@
-import Dispatch
 import Foundation
-import Glibc
 
 /// Where a command writes what may be long: standard output, or a file for its owner only that is there once it is whole.
 final class OutputFile {
@@ -13,7 +11,7 @@ final class OutputFile {
   private let partialPath: String?
   private let replaces: Bool
   private let handle: FileHandle
-  private let interruptions: [any DispatchSourceSignal]
+  private let removal: RemovalOnInterruption?
   private var isFinished = false
 
   /// nil stands for standard output. Throws for a path that exists, unless it may be replaced.
@@ -22,38 +20,25 @@ final class OutputFile {
     replaces = replacing
     guard let path else {
       partialPath = nil
-      interruptions = []
+      removal = nil
       handle = .standardOutput
       return
     }
     var status = stat()
     guard replacing || lstat(path, &status) != 0 else { throw Self.exists(path) }
     let partialPath = "\(path).partial-\(getpid())"
+    // From before it is there: whoever ends the program at any moment leaves none.
+    let removal = RemovalOnInterruption()
     let descriptor = open(partialPath, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
     guard descriptor >= 0 else { throw Self.failure(partialPath) }
+    removal.begin(path: partialPath)
     self.partialPath = partialPath
-    interruptions = [SIGINT, SIGTERM, SIGHUP].map { Self.remove(partialPath, on: $0) }
+    self.removal = removal
     handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
   }
 
   deinit {
     if !isFinished, let partialPath { unlink(partialPath) }
-    for interruption in interruptions {
-      interruption.cancel()
-      signal(Int32(interruption.handle), SIG_DFL)
-    }
-  }
-
-  /// Leaves nothing half done when the program is told to end.
-  private static func remove(_ path: String, on number: Int32) -> any DispatchSourceSignal {
-    signal(number, SIG_IGN)
-    let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-    source.setEventHandler {
-      unlink(path)
-      _exit(128 + number)
-    }
-    source.resume()
-    return source
   }
 
   func write(_ text: String) throws(Failure) {
