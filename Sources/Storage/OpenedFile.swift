@@ -9,6 +9,15 @@ public final class OpenedFile {
     public let code: Int32
 
     public var description: String { String(cString: strerror(code)) }
+
+    /// For admins: what is wrong with the file that they gave.
+    public func reason(at path: String) -> String {
+      switch code {
+      case ENOENT, ENOTDIR: "there is no file \(path), or this user may not see it"
+      case EACCES: "\(path) cannot be read by this user"
+      default: "\(path) cannot be read: \(self)"
+      }
+    }
   }
 
   private let descriptor: Int32

@@ -1,5 +1,6 @@
 import Foundation
 import OIDC
+import Storage
 import StrictJSON
 
 /// The file that `OIDC_PROVIDERS_FILE` names: `{"providers": [{"name": …, "issuer": …, …}, …]}`.
@@ -32,21 +33,20 @@ struct IdentityProvidersFile {
   }
 
   private func content() throws(Fault) -> [JSONValue] {
-    let target = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
-    guard let attributes = try? FileManager.default.attributesOfItem(atPath: target) else {
-      throw Fault(reason: "there is no file \(path), or this user may not see it")
+    let file: OpenedFile
+    do { file = try OpenedFile(path: path, flags: O_NONBLOCK) } catch {
+      throw Fault(reason: error.reason(at: path))
     }
-    guard attributes[.type] as? FileAttributeType == .typeRegular else {
-      throw Fault(reason: "\(path) is not a file")
-    }
-    guard !WritableByAnybody.isFile(path) else {
+    guard file.isRegular else { throw Fault(reason: "\(path) is not a file") }
+    guard file.mode & 0o002 == 0 else {
       throw Fault(reason: "\(path) can be changed by anybody; run chmod o-w \(path)")
     }
-    guard let data = FileManager.default.contents(atPath: path) else {
-      throw Fault(reason: "\(path) cannot be read by this user")
+    let bytes: [UInt8]
+    do { bytes = try file.contents() } catch {
+      throw Fault(reason: "\(path) cannot be read: \(error)")
     }
     let json: JSONValue
-    do { json = try JSONValue(parsing: Array(data)) } catch {
+    do { json = try JSONValue(parsing: bytes) } catch {
       throw Fault(reason: "\(path) is not JSON: \(error)")
     }
     guard let object = json.object, object.members.count == 1,

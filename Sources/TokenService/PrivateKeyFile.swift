@@ -38,12 +38,7 @@ struct PrivateKeyFile {
 
   private func open() throws(Fault) -> OpenedFile {
     do { return try OpenedFile(path: path, flags: O_NONBLOCK) } catch {
-      switch error.code {
-      case ENOENT, ENOTDIR:
-        throw Fault(reason: "there is no file \(path), or this user may not see it")
-      case EACCES: throw Fault(reason: "\(path) cannot be read by this user")
-      default: throw Fault(reason: "\(path) cannot be read: \(error)")
-      }
+      throw Fault(reason: error.reason(at: path))
     }
   }
 
