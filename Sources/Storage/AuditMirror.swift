@@ -125,15 +125,19 @@ struct AuditMirror {
       .compactMap { try? FileReader(path: folder.appendingPathComponent($0).path) }
   }
 
+  /// Before the date, in the name under which a restoration puts the file aside: the numbers of its lines are given out anew.
+  static let setAside = "-before-restore-"
+
   /// As logrotate names them: `audit.jsonl.1`, with `dateext` `audit.jsonl-20260131`, with `extension .jsonl`
-  /// `audit.1.jsonl` and `audit-20260131.jsonl`.
+  /// `audit.1.jsonl` and `audit-20260131.jsonl`. Not what a restoration has put aside.
   static func isRotated(_ candidate: String, from name: String) -> Bool {
     let ending = name.lastIndex(of: ".").map { name[$0...] } ?? ""
     let base = name.dropLast(ending.count)
     func begins(_ start: some StringProtocol) -> Bool {
       candidate.hasPrefix(start + ".") || candidate.hasPrefix(start + "-")
     }
-    return candidate != name && !compressedEndings.contains { candidate.hasSuffix($0) }
+    return candidate != name && !candidate.hasPrefix(base + setAside)
+      && !compressedEndings.contains { candidate.hasSuffix($0) }
       && (begins(name) || (!ending.isEmpty && begins(base) && candidate.hasSuffix(ending)))
   }
 

@@ -46,6 +46,13 @@ final class BackupProof {
       migrations = try Database.migrate(path: copyPath, now: now)
       let database = try Database(path: copyPath) { now }
       log = try database.verifyAuditLog(head: head, onProgress: onProgress)
+      // Its rows may be whole, and it made so that the next ones need not stay so.
+      let changes = try database.auditSchemaChanges()
+      guard changes.isEmpty else {
+        let list = changes.map(\.description).joined(separator: ", ")
+        throw RestoreRefusal(
+          description: "\(backup) does not protect its audit log as this program does: \(list)")
+      }
     } catch {
       Self.remove(directory)
       throw error

@@ -59,6 +59,8 @@ public final class Database: ReadableDatabase {
 
   /// Brings the database at `path` to the schema of this program, making it if it is absent. Processes that do so at the
   /// same time take turns. Returns the names of the migrations that it applied.
+  ///
+  /// Throws `databaseUnavailable` where it is absent, but part of it or one that was put aside is there.
   @discardableResult
   public static func migrate(path: String, now: Timestamp) throws(StorageError) -> [String] {
     // The file and its companions are for their owner only.
@@ -69,6 +71,7 @@ public final class Database: ReadableDatabase {
     let lock = try FileLock(path: path + ".lock")
     do {
       return try lock.exclusive(until: .now + FileLock.patience) {
+        try checkNothingRemains(path)
         let queue = try DatabaseQueue(path: path, configuration: configuration())
         try queue.writeWithoutTransaction { database in
           _ = try String.fetchOne(database, sql: "PRAGMA journal_mode = WAL")
@@ -83,12 +86,22 @@ public final class Database: ReadableDatabase {
     }
   }
 
+  private static func checkNothingRemains(_ path: String) throws(StorageError) {
+    guard let remains = try DatabaseFiles(path: path).remains() else { return }
+    throw .databaseUnavailable(
+      "there is no \(path), but \(remains) is there: bring its database back by its former name or by `runner-token-service restore-db`; to begin anew, move it elsewhere"
+    )
+  }
+
   /// The names of the migrations that `migrate` would apply: all of them where there is no database yet. Throws
-  /// `wrongSchema` for a database that it would refuse.
+  /// `wrongSchema` for a database that it would refuse, and `databaseUnavailable` where it would not make one.
   public static func missingMigrations(
     ofDatabaseAt path: String
   ) throws(StorageError) -> [String] {
-    guard access(path, F_OK) == 0 || errno != ENOENT else { return Migration.all.map(\.name) }
+    guard access(path, F_OK) == 0 || errno != ENOENT else {
+      try checkNothingRemains(path)
+      return Migration.all.map(\.name)
+    }
     let use = try DatabaseUse(ofDatabaseAt: path)
     defer { withExtendedLifetime(use) {} }
     do {

@@ -1,4 +1,4 @@
-import Glibc
+import Foundation
 
 /// The files that make up a database and stand beside it.
 struct DatabaseFiles {
@@ -6,6 +6,9 @@ struct DatabaseFiles {
 
   /// What SQLite keeps beside a database in use. A database that is moved takes them along.
   static let companions = ["-wal", "-shm"]
+
+  /// Before the date, in the name under which a restoration puts the database aside.
+  static let setAside = ".before-restore-"
 
   private static let locks = [".lock", ".maintenance.lock", ".use.lock"]
 
@@ -22,5 +25,23 @@ struct DatabaseFiles {
       return "\(file): \(reason), it is \(owner ?? "\(status.st_uid)")'s"
     }
     return nil
+  }
+
+  /// Where there is no database: a file that tells of one, which a new database would make hard to bring back. Part of the one
+  /// that was there, or what a restoration that broke off had put aside.
+  func remains() throws(StorageError) -> String? {
+    var status = stat()
+    guard lstat(path, &status) != 0, errno == ENOENT else { return nil }
+    let url = URL(fileURLWithPath: path)
+    let directory = url.deletingLastPathComponent()
+    let names: [String]
+    do { names = try FileManager.default.contentsOfDirectory(atPath: directory.path) } catch {
+      throw .databaseUnavailable("\(directory.path) cannot be read: \(error)")
+    }
+    let name = url.lastPathComponent
+    let remains =
+      names.filter { $0.hasPrefix(name + Self.setAside) }.min()
+      ?? names.first { $0 == name + "-wal" }
+    return remains.map { directory.appendingPathComponent($0).path }
   }
 }

@@ -38,7 +38,8 @@ public final class DatabaseRestoration {
   /// one is given. Compares it with the database at `path`. Changes nothing there.
   ///
   /// Throws `RestoreRefusal` for a backup that is of no use, and, unless `isDryRun`, while anybody has the database open,
-  /// which nobody can from here on; `StorageError` for a look while it is being restored; `AuditFault` where its audit log is not what was written; `StorageError`.
+  /// which nobody can from here on; `AuditFault` where its audit log is not what was written; `StorageError`, also for a
+  /// look while it is being restored.
   public init(
     of backup: String, toDatabaseAt path: String, head: String? = nil, isDryRun: Bool,
     now: Timestamp, onProgress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
@@ -48,8 +49,6 @@ public final class DatabaseRestoration {
     self.path = path
     self.backup = backup
     self.now = now
-    let mask = umask(0o077)
-    defer { umask(mask) }
     // Nobody else works on a backup now: what lies there is of one who was killed.
     if !isDryRun { try BackupProof.removeLeftovers(besideDatabaseAt: path) }
     proof = try BackupProof(
@@ -91,8 +90,8 @@ public final class DatabaseRestoration {
   /// record of that. Signals that would end the program take effect afterwards. If it breaks off nevertheless, there is
   /// either nothing new or no database at all, and what was put aside is whole.
   ///
-  /// Throws `RestoreRefusal` where a file cannot be moved and `StorageError` where the record cannot be written; all is as
-  /// before then.
+  /// Throws `RestoreRefusal` where a file cannot be moved, and `StorageError` where the old database cannot be made one file
+  /// or the record cannot be written; all is as before then.
   public func place(auditedIn file: AuditFile, by actor: AuditEvent.Actor) throws -> Outcome {
     try place(auditedIn: file, by: actor, betweenSteps: {})
   }
@@ -115,10 +114,11 @@ public final class DatabaseRestoration {
         let head = try record(auditedIn: newFile, by: actor, setAside: asideFile)
         try newFile.synchronize()
         try betweenSteps()
+        try foldFormerLog()
         // The database first and last: beside a file that is not its own, it would look like one that was tampered with. And
         // before its companions: it must not be opened without them.
         for suffix in [""] + DatabaseFiles.companions {
-          try moves.move(path + suffix, to: "\(path).before-restore-\(date)\(suffix)")
+          try moves.move(path + suffix, to: path + DatabaseFiles.setAside + "\(date)\(suffix)")
         }
         try moves.move(file.path, to: asideFile)
         let setAside = moves.done.map(\.to)
@@ -135,16 +135,22 @@ public final class DatabaseRestoration {
     }
   }
 
+  /// All of the old database into its one file: whoever kills us between two moves has not parted it from its last commits.
+  private func foldFormerLog() throws {
+    guard case .readable = former else { return }
+    let now = now
+    try Database(path: path, use: nil) { now }.foldLog()
+  }
+
   /// For the new audit file, beside the old one until it takes its place. The mirror takes no such name for a rotated file.
   private static func newNamePrefix(of path: String) -> String {
     ".\(URL(fileURLWithPath: path).lastPathComponent).restore-"
   }
 
-  /// Not a name that the mirror takes for a rotated file: the numbers of its lines are given out anew.
   private static func asideName(of path: String, date: String) -> String {
     let url = URL(fileURLWithPath: path)
     let ending = url.pathExtension.isEmpty ? "" : "." + url.pathExtension
-    return url.deletingPathExtension().path + "-before-restore-\(date)\(ending)"
+    return url.deletingPathExtension().path + AuditMirror.setAside + "\(date)\(ending)"
   }
 
   /// Files that were given other names.

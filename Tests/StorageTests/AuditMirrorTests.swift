@@ -92,7 +92,7 @@ import Testing
 
   @Test(arguments: [
     "audit.jsonl", "audit.jsonl.1.gz", "audit-20260131.jsonl.xz", "other.jsonl", "audit.json",
-    "audit.db-wal", "auditor.jsonl",
+    "audit.db-wal", "auditor.jsonl", "audit-before-restore-20260131T120000Z.jsonl",
   ])
   func `another name is not`(name: String) {
     #expect(!AuditMirror.isRotated(name, from: "audit.jsonl"))

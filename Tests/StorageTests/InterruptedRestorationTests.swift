@@ -92,6 +92,51 @@ import Testing
     #expect(try head(in: place) == outcome.head)
   }
 
+  @Test func `where it breaks off without a database, none is made anew, and the old one is whole`()
+    throws
+  {
+    let copies = try moments().copies
+    for copy in copies {
+      let path = Self.database(in: copy)
+      guard try head(in: copy) == nil else {
+        #expect(try Storage.Database.migrate(path: path, now: now) == [])
+        continue
+      }
+      #expect {
+        try Storage.Database.migrate(path: path, now: now)
+      } throws: { error in
+        "\(error)".contains("\(path).before-restore-\(Self.date)")
+      }
+      #expect(!FileManager.default.fileExists(atPath: path))
+      // By itself, whatever became of its log.
+      let aside = directory.file("aside.db")
+      try FileManager.default.moveItem(
+        atPath: "\(path).before-restore-\(Self.date)", toPath: aside)
+      let former = try Storage.Database(path: aside) { [now] in now }
+      #expect(try former.verifyAuditLog().head == old)
+      for name in try FileManager.default.contentsOfDirectory(atPath: directory.path)
+      where name.hasPrefix("aside.db") {
+        try FileManager.default.removeItem(atPath: directory.file(name))
+      }
+    }
+  }
+
+  @Test func `a log without its database is not thrown away for a new one`() throws {
+    let path = Self.database(in: place)
+    try FileManager.default.moveItem(atPath: path, toPath: path + ".elsewhere")
+    let log = try Data(contentsOf: URL(filePath: path + "-wal"))
+    #expect(!log.isEmpty)
+    #expect {
+      try Storage.Database.migrate(path: path, now: now)
+    } throws: { error in
+      "\(error)".contains(path + "-wal")
+    }
+    #expect(try Data(contentsOf: URL(filePath: path + "-wal")) == log)
+    // Elsewhere it is in nobody's way.
+    try FileManager.default.moveItem(atPath: path + "-wal", toPath: path + ".elsewhere-wal")
+    #expect(try !Storage.Database.migrate(path: path, now: now).isEmpty)
+  }
+
   @Test func `whatever an interrupted one left, the next one restores and clears it away`() throws {
     for copy in try moments().copies {
       // The same names would be given once more.

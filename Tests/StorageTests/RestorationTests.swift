@@ -132,7 +132,7 @@ import Testing
     _ = try open()
   }
 
-  @Test(arguments: ["text", "empty", "other", "torn", "newer", "edited"])
+  @Test(arguments: ["text", "empty", "other", "torn", "newer", "edited", "unprotected", "prepared"])
   func `a file that is no sound backup is refused, and all is as it was`(kind: String) throws {
     try record(2)
     try open().backUp(to: backup)
@@ -149,6 +149,17 @@ import Testing
       try DatabaseQueue(path: backup).write {
         try $0.execute(
           sql: "INSERT INTO schema_migrations VALUES (99, '0099_newer', 'x', '2030-01-01')")
+      }
+    case "unprotected":
+      try DatabaseQueue(path: backup).write {
+        try $0.execute(sql: "DROP TRIGGER audit_log_keeps_rows_unchanged")
+      }
+    case "prepared":
+      try DatabaseQueue(path: backup).write {
+        try $0.execute(
+          sql: """
+            CREATE TRIGGER later AFTER INSERT ON runners BEGIN DELETE FROM audit_mirror; END
+            """)
       }
     default:
       try DatabaseQueue(path: backup).write {
