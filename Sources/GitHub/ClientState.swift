@@ -28,7 +28,8 @@ final class ClientState: Sendable {
     if isOurs, let heard = RateLimitReading(response, now: now) {
       reading.withLock { $0 = heard }
     }
-    if case .rateLimited(let seconds) = GitHubError(response, now: now) {
+    // Most answers are no errors, and to read one as an error takes longer than all of the above.
+    if response.status >= 400, case .rateLimited(let seconds) = GitHubError(response, now: now) {
       let end = now.addingTimeInterval(min(TimeInterval(seconds), Self.longestHold))
       heldUntil.withLock { $0[account] = end }
     }

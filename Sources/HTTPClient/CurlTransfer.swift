@@ -37,6 +37,11 @@ struct CurlTransfer {
       return true
     }
 
+    /// RFC 9110 section 5.6.3, and the end of the line.
+    private static func isSpace(_ byte: UInt8) -> Bool {
+      [UInt8(ascii: " "), UInt8(ascii: "\t"), UInt8(ascii: "\r"), UInt8(ascii: "\n")].contains(byte)
+    }
+
     /// A status line starts anew: what came before belonged to an interim answer.
     private func addHeader(_ line: String) {
       if line.hasPrefix("HTTP/") {
@@ -44,12 +49,9 @@ struct CurlTransfer {
         return
       }
       guard let colon = line.firstIndex(of: ":") else { return }
-      let value = line[line.index(after: colon)...]
-      headers.append(
-        (
-          name: line[..<colon].lowercased(),
-          value: value.trimmingCharacters(in: .whitespacesAndNewlines)
-        ))
+      var value = line.utf8[colon...].dropFirst().drop(while: Self.isSpace)
+      while let last = value.last, Self.isSpace(last) { value.removeLast() }
+      headers.append((name: line[..<colon].lowercased(), value: String(Substring(value))))
     }
   }
 

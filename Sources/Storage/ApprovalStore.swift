@@ -27,8 +27,8 @@ public struct ApprovalStore {
 
   /// For how many decisions the owner waits.
   public func countPending(of owner: Principal, organization: String) throws -> Int {
-    try Int.fetchOne(
-      database, sql: "SELECT count(*) FROM approvals \(Self.waiting)",
+    try database.value(
+      Int.self, sql: "SELECT count(*) FROM approvals \(Self.waiting)",
       arguments: [organization, owner.issuer, owner.subject, now.description]) ?? 0
   }
 
@@ -54,8 +54,8 @@ public struct ApprovalStore {
       condition += " AND status = ?"
       arguments.append(status?.rawValue)
     }
-    let total = try Int.fetchOne(
-      database, sql: "SELECT count(*) FROM approvals \(condition)",
+    let total = try database.value(
+      Int.self, sql: "SELECT count(*) FROM approvals \(condition)",
       arguments: StatementArguments(arguments))
     let approvals = try fetch(
       condition + " ORDER BY created_at DESC, id LIMIT ? OFFSET ?", arguments + [limit, offset])
@@ -64,7 +64,7 @@ public struct ApprovalStore {
 
   /// Stores a request that nobody has decided on.
   public func insert(_ approval: Approval) throws {
-    try database.execute(
+    try database.run(
       sql: """
         INSERT INTO approvals (
           id, organization, status, user_identity, issuer, subject, request, policy_revision,
@@ -82,7 +82,7 @@ public struct ApprovalStore {
   public func decide(
     _ decision: ApprovalDecision, id: String, by admin: String, reason: String?
   ) throws -> Bool {
-    try database.execute(
+    try database.run(
       sql: """
         UPDATE approvals SET status = ?, decided_at = ?, decided_by = ?, reason = ?
         WHERE id = ? AND (status = 'pending' OR status = 'approved' AND ?) AND expires_at > ?
@@ -97,7 +97,7 @@ public struct ApprovalStore {
   /// Uses an approval up for a runner. Returns false if it is not approved, has expired or has been used: then no runner
   /// may come of it.
   public func markUsed(id: String, runnerID: String) throws -> Bool {
-    try database.execute(
+    try database.run(
       sql: """
         UPDATE approvals SET status = 'used', runner_id = ?
         WHERE id = ? AND status = 'approved' AND expires_at > ?
@@ -108,7 +108,7 @@ public struct ApprovalStore {
 
   /// Gives the approval back that was used for a runner of which nothing was handed out, if there is one.
   public func release(runnerID: String) throws {
-    try database.execute(
+    try database.run(
       sql: """
         UPDATE approvals SET status = 'approved', runner_id = NULL
         WHERE runner_id = ? AND status = 'used'
@@ -118,7 +118,7 @@ public struct ApprovalStore {
 
   /// Removes those that expired before a time and on which no runner was provisioned. Returns how many.
   public func removeUnused(expiredBefore time: Timestamp) throws -> Int {
-    try database.execute(
+    try database.run(
       sql: "DELETE FROM approvals WHERE expires_at < ? AND status <> 'used'",
       arguments: [time.description])
     return database.changesCount
@@ -127,10 +127,9 @@ public struct ApprovalStore {
   private func fetch(
     _ condition: String, _ arguments: [any DatabaseValueConvertible]
   ) throws -> [Approval] {
-    try Row.fetchAll(
-      database, sql: "SELECT * FROM approvals \(condition)",
-      arguments: StatementArguments(arguments)
-    ).map(Approval.init(row:))
+    try database.rows(
+      sql: "SELECT * FROM approvals \(condition)",
+      arguments: StatementArguments(arguments), Approval.init(row:))
   }
 }
 

@@ -59,7 +59,7 @@ extension AuditLogStore {
         "the audit log is not what it was when its archive was written; is it being archived twice?"
       )
     }
-    try database.execute(
+    try database.run(
       sql: """
         INSERT INTO audit_anchors (archive_sha256, first_id, prev_hash, last_id, hash, archived_at)
         VALUES (?, ?, ?, ?, ?, ?)
@@ -68,7 +68,7 @@ extension AuditLogStore {
       arguments: [
         sha256, start.id + 1, start.hash, head.id, head.hash, now.description,
       ])
-    try database.execute(sql: "DELETE FROM audit_log WHERE id <= ?", arguments: [head.id])
+    try database.run(sql: "DELETE FROM audit_log WHERE id <= ?", arguments: [head.id])
   }
 }
 

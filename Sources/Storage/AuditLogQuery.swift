@@ -39,8 +39,8 @@ extension AuditLogStore {
     matching filter: AuditLogFilter
   ) throws -> (records: [AuditRecord], total: Int) {
     let (condition, arguments) = try condition(filter)
-    let total = try Int.fetchOne(
-      database,
+    let total = try database.value(
+      Int.self,
       sql: "SELECT count(*) FROM (SELECT 1 FROM audit_log \(condition) LIMIT \(Self.countLimit))",
       arguments: StatementArguments(arguments))
     // Only the page's rows are read as a whole: an offset then goes through an index and not through the table.
@@ -93,8 +93,8 @@ extension AuditLogStore {
   /// One column or the other: an index serves a page of either, but not of both at once.
   private func isRunnerID(_ text: String?) throws -> Bool {
     guard let text else { return false }
-    return try Bool.fetchOne(
-      database, sql: "SELECT 1 FROM audit_log WHERE runner_id = ? LIMIT 1", arguments: [text])
+    return try database.value(
+      Bool.self, sql: "SELECT 1 FROM audit_log WHERE runner_id = ? LIMIT 1", arguments: [text])
       ?? false
   }
 }

@@ -63,8 +63,8 @@ public struct AuditLogStore {
   /// Whether the log was exported or archived after the row with this id.
   public func wasTakenOut(after id: Int64) throws -> Bool {
     // The sign keeps it to the few rows after: an index would go through all of the type.
-    try Bool.fetchOne(
-      database,
+    try database.value(
+      Bool.self,
       sql: "SELECT 1 FROM audit_log WHERE id > ? AND +event_type IN ('export', 'archive') LIMIT 1",
       arguments: [id]) ?? false
   }
@@ -88,8 +88,8 @@ public struct AuditLogStore {
   /// The last record that was not made within the last `seconds`: whoever made it has also had the time to write its line. 0
   /// if there is none. One from the future counts as old: its time says nothing.
   public func lastID(olderThanSeconds seconds: Int) throws -> Int64 {
-    try Int64.fetchOne(
-      database,
+    try database.value(
+      Int64.self,
       sql: "SELECT id FROM audit_log WHERE timestamp NOT BETWEEN ? AND ? ORDER BY id DESC LIMIT 1",
       arguments: [now.adding(seconds: -seconds).description, now.description])
       ?? anchor()?.lastID ?? 0
@@ -121,8 +121,8 @@ public struct AuditLogStore {
 
   /// The row that has this hash. Looks at every one.
   func id(hash: String) throws -> Int64? {
-    try Int64.fetchOne(
-      database, sql: "SELECT id FROM audit_log WHERE hash = ?", arguments: [hash])
+    try database.value(
+      Int64.self, sql: "SELECT id FROM audit_log WHERE hash = ?", arguments: [hash])
   }
 
   func fetch(_ statement: Statement, _ arguments: StatementArguments) throws -> [AuditRecord] {

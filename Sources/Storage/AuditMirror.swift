@@ -146,8 +146,8 @@ struct AuditMirror {
   // MARK: - What is remembered
 
   private static func mark(_ transaction: Transaction) throws -> Mark {
-    let row = try Row.fetchOne(
-      transaction.database, sql: "SELECT last_id, size, end_sha256 FROM audit_mirror")
+    let row = try transaction.database.row(
+      sql: "SELECT last_id, size, end_sha256 FROM audit_mirror")
     guard let row else { return Mark(lastID: 0, place: nil) }
     let place = (row[1] as Int64?).flatMap { size in
       (row[2] as String?).map { Place(size: size, digest: $0) }
@@ -157,7 +157,7 @@ struct AuditMirror {
   }
 
   private static func note(_ mark: Mark, in transaction: Transaction) throws {
-    try transaction.database.execute(
+    try transaction.database.run(
       sql: """
         INSERT INTO audit_mirror (id, last_id, size, end_sha256) VALUES (1, ?, ?, ?)
         ON CONFLICT (id) DO UPDATE SET last_id = excluded.last_id, size = excluded.size,

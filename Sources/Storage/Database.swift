@@ -74,7 +74,7 @@ public final class Database: ReadableDatabase {
         try checkNothingRemains(path)
         let queue = try DatabaseQueue(path: path, configuration: configuration())
         try queue.writeWithoutTransaction { database in
-          _ = try String.fetchOne(database, sql: "PRAGMA journal_mode = WAL")
+          _ = try database.value(String.self, sql: "PRAGMA journal_mode = WAL")
         }
         let applied = try SchemaVersion.migrate(queue, now: now)
         // All of it into the database file, which by itself is then the whole database.
@@ -120,10 +120,10 @@ public final class Database: ReadableDatabase {
     configuration.busyMode = .timeout(5)
     configuration.foreignKeysEnabled = true
     configuration.prepareDatabase { database in
-      try database.execute(sql: durableCommits)
+      try database.run(sql: durableCommits)
       // Only `Checkpoint` checkpoints: SQLite before 3.51.3 can corrupt a WAL that two connections reset.
-      try database.execute(sql: "PRAGMA wal_autocheckpoint = 0")
-      try database.execute(sql: "PRAGMA mmap_size = 0")
+      try database.run(sql: "PRAGMA wal_autocheckpoint = 0")
+      try database.run(sql: "PRAGMA mmap_size = 0")
       if let connection = database.sqliteConnection {
         shim_sqlite_no_checkpoint_on_close(UnsafeMutableRawPointer(connection))
       }
@@ -237,7 +237,7 @@ public final class Database: ReadableDatabase {
   /// Throws unless the database can be written.
   public func checkWritable() throws {
     try write { transaction in
-      try transaction.database.execute(
+      try transaction.database.run(
         sql: """
           INSERT INTO write_probe (id, written_at) VALUES (1, ?)
           ON CONFLICT (id) DO UPDATE SET written_at = excluded.written_at

@@ -8,8 +8,8 @@ public struct InstallationStore {
 
   /// What is known about an installation; of one that nothing is known about, that it is active.
   public func installation(id: Int64) throws -> Installation {
-    let row = try Row.fetchOne(
-      database, sql: "SELECT * FROM github_installation WHERE installation_id = ?", arguments: [id])
+    let row = try database.row(
+      sql: "SELECT * FROM github_installation WHERE installation_id = ?", arguments: [id])
     guard let row else { return Installation() }
     guard let state = Installation.State(rawValue: row["state"]) else {
       throw StorageError.databaseUnavailable(
@@ -56,10 +56,10 @@ public struct InstallationStore {
   private func update(
     _ id: Int64, _ changes: String, _ arguments: [any DatabaseValueConvertible]
   ) throws {
-    try database.execute(
+    try database.run(
       sql: "INSERT INTO github_installation (installation_id) VALUES (?) ON CONFLICT DO NOTHING",
       arguments: [id])
-    try database.execute(
+    try database.run(
       sql: "UPDATE github_installation SET \(changes) WHERE installation_id = ?",
       arguments: StatementArguments(arguments + [id]))
   }

@@ -9,37 +9,34 @@ public struct LabelPolicyStore {
 
   /// The policy of the caller with exactly this identity.
   public func policy(of userIdentity: String) throws -> StoredLabelPolicy? {
-    try Row.fetchOne(
-      database, sql: "SELECT * FROM label_policies WHERE user_identity = ?",
+    try database.row(
+      sql: "SELECT * FROM label_policies WHERE user_identity = ?",
       arguments: [userIdentity]
     ).map(StoredLabelPolicy.init(row:))
   }
 
   /// The revision of that policy, without reading the rest; nil where there is none.
   public func revision(of userIdentity: String) throws -> Int64? {
-    try Int64.fetchOne(
-      database, sql: "SELECT revision FROM label_policies WHERE user_identity = ?",
+    try database.value(
+      Int64.self, sql: "SELECT revision FROM label_policies WHERE user_identity = ?",
       arguments: [userIdentity])
   }
 
   /// A page of the policies, in the order of the identities' bytes, and how many there are in all.
   public func page(limit: Int, offset: Int) throws -> (policies: [StoredLabelPolicy], total: Int) {
-    let total = try Int.fetchOne(database, sql: "SELECT count(*) FROM label_policies") ?? 0
-    let policies = try Row.fetchAll(
-      database, sql: "SELECT * FROM label_policies ORDER BY user_identity LIMIT ? OFFSET ?",
-      arguments: [limit, offset]
-    ).map(StoredLabelPolicy.init(row:))
+    let total = try database.value(Int.self, sql: "SELECT count(*) FROM label_policies") ?? 0
+    let policies = try database.rows(
+      sql: "SELECT * FROM label_policies ORDER BY user_identity LIMIT ? OFFSET ?",
+      arguments: [limit, offset], StoredLabelPolicy.init(row:))
     return (policies, total)
   }
 
   /// The policies of the identities after this one, in the order of the identities' bytes. A walk through all policies that
   /// goes on behind the last identity misses none and shows none twice, whatever others change meanwhile.
   public func policies(after userIdentity: String?, limit: Int) throws -> [StoredLabelPolicy] {
-    try Row.fetchAll(
-      database,
+    try database.rows(
       sql: "SELECT * FROM label_policies WHERE user_identity > ? ORDER BY user_identity LIMIT ?",
-      arguments: [userIdentity ?? "", limit]
-    ).map(StoredLabelPolicy.init(row:))
+      arguments: [userIdentity ?? "", limit], StoredLabelPolicy.init(row:))
   }
 
   /// Creates or replaces an identity's policy, under a revision that it never had before.
@@ -52,7 +49,7 @@ public struct LabelPolicyStore {
       userIdentity: userIdentity, text: text,
       revision: try (existing?.revision ?? lastRevision(of: userIdentity)) + 1,
       createdAt: existing?.createdAt ?? now, updatedAt: now, updatedBy: admin)
-    try database.execute(
+    try database.run(
       sql: """
         INSERT OR REPLACE INTO label_policies (
           user_identity, allowed_labels, label_patterns, max_runners, require_approval,
@@ -73,17 +70,17 @@ public struct LabelPolicyStore {
   /// Removes an identity's policy and returns what it was; nil if there is none.
   public func delete(_ userIdentity: String) throws -> StoredLabelPolicy? {
     guard let existing = try policy(of: userIdentity) else { return nil }
-    try database.execute(
+    try database.run(
       sql: "INSERT OR REPLACE INTO label_policy_revisions (user_identity, revision) VALUES (?, ?)",
       arguments: [userIdentity, existing.revision])
-    try database.execute(
+    try database.run(
       sql: "DELETE FROM label_policies WHERE user_identity = ?", arguments: [userIdentity])
     return existing
   }
 
   private func lastRevision(of userIdentity: String) throws -> Int64 {
-    try Int64.fetchOne(
-      database, sql: "SELECT revision FROM label_policy_revisions WHERE user_identity = ?",
+    try database.value(
+      Int64.self, sql: "SELECT revision FROM label_policy_revisions WHERE user_identity = ?",
       arguments: [userIdentity]) ?? 0
   }
 

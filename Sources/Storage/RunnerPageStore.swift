@@ -31,8 +31,8 @@ public struct RunnerPageStore {
   /// The page that was read under this URL. nil also for one that another version of this program wrote: it is read anew.
   public func page(url: String, organization: String) throws -> StoredRunnerPage? {
     guard
-      let row = try Row.fetchOne(
-        database, sql: "SELECT * FROM github_pages WHERE organization = ? AND url = ?",
+      let row = try database.row(
+        sql: "SELECT * FROM github_pages WHERE organization = ? AND url = ?",
         arguments: [organization, url]),
       let content = try? JSONDecoder().decode(
         Content.self, from: Data((row["content"] as String).utf8))
@@ -46,7 +46,7 @@ public struct RunnerPageStore {
   public func save(_ stored: StoredRunnerPage, organization: String) throws {
     let content = try JSONEncoder().encode(
       Content(totalCount: stored.page.totalCount, runners: stored.page.runners))
-    try database.execute(
+    try database.run(
       sql: """
         INSERT OR REPLACE INTO github_pages (organization, url, etag, next_url, content)
         VALUES (?, ?, ?, ?, ?)
@@ -59,7 +59,7 @@ public struct RunnerPageStore {
 
   /// Forgets the pages that the list does not have any more.
   public func removeAll(except urls: [String], organization: String) throws {
-    try database.execute(
+    try database.run(
       sql: """
         DELETE FROM github_pages
         WHERE organization = ? AND url NOT IN (SELECT value FROM json_each(?))

@@ -73,19 +73,18 @@ extension RunnerStore {
 
   /// The ids of live runners that complete lists lack, each with the first sync whose list did.
   public func absentSince(organization: String) throws -> [String: Int64] {
-    let rows = try Row.fetchAll(
-      database,
+    let rows = try database.rows(
       sql: """
         SELECT id, absent_since_sync FROM runners
         WHERE organization = ? AND status <> 'deleted' AND absent_since_sync IS NOT NULL
-        """, arguments: [organization])
-    return Dictionary(
-      rows.map { ($0["id"] as String, $0["absent_since_sync"] as Int64) }, uniquingKeysWith: min)
+        """, arguments: [organization]
+    ) { ($0[0] as String, $0[1] as Int64) }
+    return Dictionary(rows, uniquingKeysWith: min)
   }
 
   /// Notes which sync was the first to find a runner absent; nil once it is there again.
   public func noteAbsence(ofRunner id: String, sinceSync sync: Int64?) throws {
-    try database.execute(
+    try database.run(
       sql: "UPDATE runners SET absent_since_sync = ? WHERE id = ? AND status <> 'deleted'",
       arguments: [sync, id])
   }

@@ -32,8 +32,8 @@ public struct RunnerStore {
     of owner: Principal?, organization: String, matching filter: RunnerFilter
   ) throws -> (runners: [Runner], total: Int) {
     let (condition, arguments) = Self.condition(owner, organization, filter)
-    let total = try Int.fetchOne(
-      database, sql: "SELECT count(*) FROM runners \(condition)",
+    let total = try database.value(
+      Int.self, sql: "SELECT count(*) FROM runners \(condition)",
       arguments: StatementArguments(arguments))
     let runners = try fetch(
       condition + " ORDER BY created_at DESC, id LIMIT ? OFFSET ?",
@@ -88,8 +88,8 @@ public struct RunnerStore {
   /// How many of an owner's runners count: reservations that have not run out, and whatever was issued. What was issued may
   /// have been used however long ago it expired, so that it counts until a look at GitHub has shown that it was not.
   public func countLive(of owner: Principal, organization: String, now: Timestamp) throws -> Int {
-    try Int.fetchOne(
-      database,
+    try database.value(
+      Int.self,
       sql: """
         SELECT count(*) FROM runners
         WHERE organization = ? AND issuer = ? AND subject = ? AND status <> 'deleted'
@@ -102,8 +102,8 @@ public struct RunnerStore {
   public func countLive(
     ofIdentity identity: String, organization: String, now: Timestamp
   ) throws -> Int {
-    try Int.fetchOne(
-      database,
+    try database.value(
+      Int.self,
       sql: """
         SELECT count(*) FROM runners
         WHERE organization = ? AND provisioned_by = ? AND status <> 'deleted'
@@ -145,7 +145,7 @@ public struct RunnerStore {
   public func insert(_ runner: Runner) throws {
     let labels = try String(
       decoding: JSONEncoder().encode(runner.labels.map(\.description)), as: UTF8.self)
-    try database.execute(
+    try database.run(
       sql: """
         INSERT INTO runners (
           id, organization, name, status, busy, github_runner_id, runner_group_id, labels,
@@ -170,7 +170,7 @@ public struct RunnerStore {
     id: String, credentialSHA256: String, expiresAt: Timestamp, githubRunnerID: Int64? = nil,
     now: Timestamp
   ) throws -> Bool {
-    try database.execute(
+    try database.run(
       sql: """
         UPDATE runners SET
           credential_sha256 = ?, pending_until = ?, github_runner_id = ?, updated_at = ?
@@ -186,7 +186,7 @@ public struct RunnerStore {
 
   /// Moves the deadline of a reservation that nobody works on any more: from then on it may be looked into and ended.
   public func abandon(id: String, until deadline: Timestamp) throws {
-    try database.execute(
+    try database.run(
       sql: """
         UPDATE runners SET pending_until = ?
         WHERE id = ? AND status = 'pending' AND credential_sha256 IS NULL
@@ -196,7 +196,7 @@ public struct RunnerStore {
 
   /// Writes what changes in a runner's life. A row that has been deleted meanwhile stays as it is.
   public func update(_ runner: Runner) throws {
-    try database.execute(
+    try database.run(
       sql: """
         UPDATE runners SET
           status = ?, busy = ?, github_runner_id = ?, updated_at = ?, registered_at = ?,
@@ -215,10 +215,9 @@ public struct RunnerStore {
   func fetch(
     _ condition: String, _ arguments: [any DatabaseValueConvertible]
   ) throws -> [Runner] {
-    try Row.fetchAll(
-      database, sql: "SELECT * FROM runners \(condition)",
-      arguments: StatementArguments(arguments)
-    ).map(Runner.init(row:))
+    try database.rows(
+      sql: "SELECT \(RunnerColumn.list) FROM runners \(condition)",
+      arguments: StatementArguments(arguments), Runner.init(row:))
   }
 }
 
@@ -246,44 +245,5 @@ public struct RunnerFilter: Sendable, Equatable {
     self.userIdentity = userIdentity
     self.limit = limit
     self.offset = offset
-  }
-}
-
-extension Runner {
-  /// Throws `databaseUnavailable` for a row that this program cannot have written.
-  fileprivate init(row: Row) throws {
-    guard let name = RunnerName(row["name"]), let status = RunnerStatus(rawValue: row["status"]),
-      let provisioning = Provisioning(rawValue: row["provisioning"]),
-      let pendingUntil = Timestamp(row["pending_until"]),
-      let createdAt = Timestamp(row["created_at"]), let updatedAt = Timestamp(row["updated_at"]),
-      let labels = try? JSONDecoder().decode(
-        [String].self, from: Data((row["labels"] as String).utf8))
-    else {
-      throw StorageError.databaseUnavailable("a row of the table runners cannot be read")
-    }
-    let deletionReason: String? = row["deletion_reason"]
-    let removalReason: String? = row["removal_reason"]
-    let removalRequestedAt: String? = row["removal_requested_at"]
-    self.init(
-      id: row["id"], name: name, organization: row["organization"], status: status,
-      busy: row["busy"], githubRunnerID: row["github_runner_id"],
-      runnerGroupID: row["runner_group_id"], labels: labels.compactMap(Label.init),
-      ephemeral: row["ephemeral"], disableUpdate: row["disable_update"],
-      provisioning: provisioning,
-      owner: Principal(
-        issuer: row["issuer"], subject: row["subject"], identity: row["provisioned_by"],
-        isAdmin: false),
-      policyRevision: row["policy_revision"], isIssued: row["credential_sha256"] != nil,
-      pendingUntil: pendingUntil,
-      createdAt: createdAt, updatedAt: updatedAt,
-      registeredAt: (row["registered_at"] as String?).flatMap(Timestamp.init),
-      deletedAt: (row["deleted_at"] as String?).flatMap(Timestamp.init),
-      deletionReason: deletionReason.flatMap(DeletionReason.init),
-      verifiedAt: (row["verified_at"] as String?).flatMap(Timestamp.init),
-      removal: removalReason.flatMap(DeletionReason.init).flatMap { reason in
-        removalRequestedAt.flatMap(Timestamp.init).map {
-          Removal(reason: reason, requestedAt: $0)
-        }
-      })
   }
 }

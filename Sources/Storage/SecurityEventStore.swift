@@ -11,7 +11,7 @@ public struct SecurityEventStore {
   /// hammers refusals must not fill the disk.
   public func record(_ event: SecurityEvent) throws {
     let data = event.data.isEmpty ? nil : try AuditJSON.text(event.data)
-    try database.execute(
+    try database.run(
       sql: """
         INSERT INTO security_events (
           timestamp, last_seen_at, event_type, severity, user_identity, issuer, oidc_sub,
@@ -33,13 +33,13 @@ public struct SecurityEventStore {
     matching filter: SecurityEventFilter
   ) throws -> (events: [SecurityRecord], total: Int) {
     let (condition, arguments) = Self.condition(filter)
-    let total = try Int.fetchOne(
-      database, sql: "SELECT count(*) FROM security_events \(condition)",
+    let total = try database.value(
+      Int.self, sql: "SELECT count(*) FROM security_events \(condition)",
       arguments: StatementArguments(arguments))
-    let events = try Row.fetchAll(
-      database, sql: "SELECT * FROM security_events \(condition) ORDER BY id DESC LIMIT ? OFFSET ?",
-      arguments: StatementArguments(arguments + [filter.limit, filter.offset])
-    ).map(SecurityRecord.init(row:))
+    let events = try database.rows(
+      sql: "SELECT * FROM security_events \(condition) ORDER BY id DESC LIMIT ? OFFSET ?",
+      arguments: StatementArguments(arguments + [filter.limit, filter.offset]),
+      SecurityRecord.init(row:))
     return (events, total ?? 0)
   }
 
@@ -49,10 +49,9 @@ public struct SecurityEventStore {
     matching filter: SecurityEventFilter, before id: Int64?
   ) throws -> [SecurityRecord] {
     let (condition, arguments) = Self.condition(filter, before: id ?? .max)
-    return try Row.fetchAll(
-      database, sql: "SELECT * FROM security_events \(condition) ORDER BY id DESC LIMIT ?",
-      arguments: StatementArguments(arguments + [filter.limit])
-    ).map(SecurityRecord.init(row:))
+    return try database.rows(
+      sql: "SELECT * FROM security_events \(condition) ORDER BY id DESC LIMIT ?",
+      arguments: StatementArguments(arguments + [filter.limit]), SecurityRecord.init(row:))
   }
 
   private static func condition(

@@ -5,15 +5,13 @@ extension Transaction {
   /// How the service stands.
   public func summary(organization: String, installationID: Int64) throws -> ServiceSummary {
     var runners: [RunnerStatus: Int] = [:]
-    let counts = try Row.fetchAll(
-      database,
+    let counts = try database.rows(
       sql: """
-        SELECT status, count(*) AS count FROM runners
+        SELECT status, count(*) FROM runners
         WHERE organization = ? AND status <> 'deleted' GROUP BY status
-        """, arguments: [organization])
-    for row in counts {
-      if let status = RunnerStatus(rawValue: row["status"]) { runners[status] = row["count"] }
-    }
+        """, arguments: [organization]
+    ) { (RunnerStatus(rawValue: $0[0]), $0[1] as Int) }
+    for case (let status?, let count) in counts { runners[status] = count }
     return ServiceSummary(
       organization: organization, installation: try installations.installation(id: installationID),
       runners: runners,
@@ -30,6 +28,6 @@ extension Transaction {
   }
 
   private func count(_ what: String, _ arguments: StatementArguments) throws -> Int {
-    try Int.fetchOne(database, sql: "SELECT count(*) FROM \(what)", arguments: arguments) ?? 0
+    try database.value(Int.self, sql: "SELECT count(*) FROM \(what)", arguments: arguments) ?? 0
   }
 }

@@ -15,7 +15,7 @@ public struct UnmanagedRunnerStore {
 
   /// Notes a runner. Returns false if it was known.
   public func insert(id: Int64, name: String, organization: String) throws -> Bool {
-    try database.execute(
+    try database.run(
       sql: """
         INSERT INTO unmanaged_runners (organization, github_runner_id, name, first_seen_at)
         VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING
@@ -33,19 +33,18 @@ public struct UnmanagedRunnerStore {
 
   /// Those that were first seen at this time or before, the oldest first.
   public func seen(before time: Timestamp, organization: String) throws -> [UnmanagedRunner] {
-    try Row.fetchAll(
-      database,
+    try database.rows(
       sql: """
         SELECT * FROM unmanaged_runners WHERE organization = ? AND first_seen_at <= ?
         ORDER BY first_seen_at, github_runner_id
         """, arguments: [organization, time.description]
-    ).map { UnmanagedRunner(githubRunnerID: $0["github_runner_id"], name: $0["name"]) }
+    ) { UnmanagedRunner(githubRunnerID: $0["github_runner_id"], name: $0["name"]) }
   }
 
   /// Forgets a runner that is gone, or is somebody's after all. Returns false if it was not known.
   @discardableResult
   public func remove(id: Int64, organization: String) throws -> Bool {
-    try database.execute(
+    try database.run(
       sql: "DELETE FROM unmanaged_runners WHERE organization = ? AND github_runner_id = ?",
       arguments: [organization, id])
     return database.changesCount == 1

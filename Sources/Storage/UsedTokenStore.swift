@@ -11,26 +11,25 @@ public struct UsedTokenStore {
 
   /// Whether the token has been used. One that has expired for longer than a day may be forgotten.
   public func contains(_ token: SingleUseToken) throws -> Bool {
-    try Bool.fetchOne(
-      database,
-      sql: "SELECT EXISTS (SELECT 1 FROM used_tokens WHERE issuer = ? AND token_id = ?)",
+    try database.value(
+      Bool.self, sql: "SELECT EXISTS (SELECT 1 FROM used_tokens WHERE issuer = ? AND token_id = ?)",
       arguments: [token.issuer, token.id]) ?? false
   }
 
   /// Notes that a token has been used. Throws if it had been used before.
   public func insert(_ token: SingleUseToken) throws {
     // Those that have expired long since are refused for that.
-    try database.execute(
+    try database.run(
       sql: "DELETE FROM used_tokens WHERE refused_from < ?",
       arguments: [now.adding(seconds: -Self.grace).description])
-    try database.execute(
+    try database.run(
       sql: "INSERT INTO used_tokens (issuer, token_id, refused_from) VALUES (?, ?, ?)",
       arguments: [token.issuer, token.id, token.refusedFrom.description])
   }
 
   /// For a token whose use came to nothing.
   public func remove(_ token: SingleUseToken) throws {
-    try database.execute(
+    try database.run(
       sql: "DELETE FROM used_tokens WHERE issuer = ? AND token_id = ?",
       arguments: [token.issuer, token.id])
   }

@@ -13,15 +13,15 @@ public struct WebhookDeliveryStore {
 
   /// Whether a delivery has been acted on.
   public func contains(_ id: DeliveryID) throws -> Bool {
-    try Bool.fetchOne(
-      database, sql: "SELECT EXISTS (SELECT 1 FROM webhook_deliveries WHERE id = ?)",
+    try database.value(
+      Bool.self, sql: "SELECT EXISTS (SELECT 1 FROM webhook_deliveries WHERE id = ?)",
       arguments: [id.description]) ?? false
   }
 
   /// Notes that a delivery has been acted on. Throws if it had been before.
   public func insert(_ delivery: ProcessedDelivery) throws {
     try forgetOld()
-    try database.execute(
+    try database.run(
       sql: """
         INSERT INTO webhook_deliveries
           (id, event, action, subject, runner_id, happened_at, processed_at)
@@ -45,23 +45,22 @@ public struct WebhookDeliveryStore {
 
   /// Whether GitHub has been asked to repeat this attempt.
   public func isRequested(attempt id: Int64) throws -> Bool {
-    try Bool.fetchOne(
-      database,
-      sql: "SELECT EXISTS (SELECT 1 FROM webhook_redeliveries WHERE attempt_id = ?)",
+    try database.value(
+      Bool.self, sql: "SELECT EXISTS (SELECT 1 FROM webhook_redeliveries WHERE attempt_id = ?)",
       arguments: [id]) ?? false
   }
 
   /// How often GitHub has been asked to repeat a delivery.
   public func requests(of id: DeliveryID) throws -> Int {
-    try Int.fetchOne(
-      database, sql: "SELECT count(*) FROM webhook_redeliveries WHERE delivery_id = ?",
+    try database.value(
+      Int.self, sql: "SELECT count(*) FROM webhook_redeliveries WHERE delivery_id = ?",
       arguments: [id.description]) ?? 0
   }
 
   /// Notes that GitHub has been asked to repeat an attempt.
   public func insertRequest(attempt: Int64, of id: DeliveryID) throws {
     try forgetOld()
-    try database.execute(
+    try database.run(
       sql: """
         INSERT INTO webhook_redeliveries (attempt_id, delivery_id, requested_at) VALUES (?, ?, ?)
         ON CONFLICT DO NOTHING
@@ -70,22 +69,21 @@ public struct WebhookDeliveryStore {
 
   private func forgetOld() throws {
     let end = now.adding(seconds: -Self.retention).description
-    try database.execute(
+    try database.run(
       sql: "DELETE FROM webhook_deliveries WHERE processed_at < ?", arguments: [end])
-    try database.execute(
+    try database.run(
       sql: "DELETE FROM webhook_redeliveries WHERE requested_at < ?", arguments: [end])
   }
 
   private func fetch(
     _ condition: String, _ arguments: [any DatabaseValueConvertible]
   ) throws -> [ProcessedDelivery] {
-    let rows = try Row.fetchAll(
-      database,
+    return try database.rows(
       sql: """
         SELECT * FROM webhook_deliveries WHERE \(condition)
         ORDER BY processed_at DESC LIMIT \(Self.historyLength)
-        """, arguments: StatementArguments(arguments))
-    return try rows.map { row in
+        """, arguments: StatementArguments(arguments)
+    ) { row in
       guard let id = DeliveryID(row["id"]) else {
         throw StorageError.databaseUnavailable(
           "a row of the table webhook_deliveries cannot be read")

@@ -42,11 +42,11 @@ struct Authenticator: Sendable {
   static func bearerToken(in parameters: Parameters) -> String? {
     let headers = parameters.all("HTTP_AUTHORIZATION")
     guard headers.count == 1, let header = headers.first else { return nil }
-    let parts = header.split(separator: " ", omittingEmptySubsequences: false)
-    guard parts.count == 2, parts[0].lowercased() == "bearer", !parts[1].isEmpty,
-      parts[1].utf8.allSatisfy({ (0x21...0x7E).contains($0) })
+    let parts = header.utf8.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
+    guard parts.count == 2, Substring(parts[0]).lowercased() == "bearer", !parts[1].isEmpty,
+      parts[1].allSatisfy({ (0x21...0x7E).contains($0) })
     else { return nil }
-    return String(parts[1])
+    return String(Substring(parts[1]))
   }
 
   /// With authentication disabled, whoever sits at this machine is `dev-user`.

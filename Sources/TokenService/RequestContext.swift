@@ -41,9 +41,13 @@ struct RequestContext {
 
   /// The web server's own ids are hex digits. Anything longer or stranger did not come from it.
   private static func validRequestID(_ text: String) -> String? {
-    let isPlain = text.utf8.allSatisfy {
-      $0 == UInt8(ascii: "-") || Character(Unicode.Scalar($0)).isLetter && $0 < 0x80
-        || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)
+    let isPlain = text.utf8.allSatisfy { byte in
+      switch byte {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"):
+        true
+      default: false
+      }
     }
     return (1...64).contains(text.utf8.count) && isPlain ? text : nil
   }

@@ -161,6 +161,8 @@ public struct Service: RequestHandler {
   }
 
   private func log(_ response: Response, _ context: RequestContext, duration: Duration) {
+    let level = level(response, context)
+    guard level >= logger.logLevel else { return }
     var metadata: Logger.Metadata = [
       "request_id": "\(context.requestID)",
       "method": "\(context.method)",
@@ -175,7 +177,7 @@ public struct Service: RequestHandler {
     if case .invalidToken = context.error, let token = context.bearerToken {
       metadata.merge(TokenFacts(reading: token).metadata) { $1 }
     }
-    logger.log(level: level(response, context), "request", metadata: metadata)
+    logger.log(level: level, "request", metadata: metadata)
   }
 
   /// Anybody can cause an answer about the identity provider while it is down, and that it is down is said elsewhere.

@@ -66,7 +66,7 @@ class Benchmark(World):
         fetch(f"{self.github}/control/faults", method="DELETE")
         if milliseconds:
             for fragment in ["registration-token", "generate-jitconfig"]:
-                self.control("/faults", {"path_contains": fragment, "count": 10_000_000, "delay_ms": milliseconds})
+                self.control("/faults", {"path_contains": fragment, "count": 1_000_000, "delay_ms": milliseconds})
 
 
 def wrk(url, seconds, connections=64, method="GET", body=None, tokens=None):
