@@ -250,6 +250,7 @@ request() {
 
 # transfer CURL-OPTION...: prints the answer. In a child of this shell, where a signal is told of and changes nothing.
 transfer() {
+  has_told=false
   trap tell_of_patience HUP INT TERM
   (
     trap '' HUP INT TERM
@@ -263,7 +264,10 @@ transfer() {
 
 tell_of_patience() {
   interrupted=true
-  # Once. Nor may another signal end what prints it.
+  # Another signal may have come before the next line.
+  if [ "$has_told" = true ]; then return; fi
+  has_told=true
+  # Nor may one end what prints it.
   trap '' HUP INT TERM
   say "Waiting up to $patience s for the service's answer, so that no runner is left behind."
 }
