@@ -14,6 +14,7 @@ static const unsigned int shim_memfd_cloexec = 1;
 
 // In C these are enumerations and unsigned macros of mixed types.
 static const uint32_t shim_epollin = EPOLLIN;
+static const uint32_t shim_epollout = EPOLLOUT;
 static const uint32_t shim_epolloneshot = EPOLLONESHOT;
 static const uint32_t shim_epollexclusive = EPOLLEXCLUSIVE;
 static const int shim_sock_stream = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK;

@@ -17,14 +17,25 @@ public final class WaitLimit: Sendable {
   public func run<Result, Failure: Error>(
     orThrow refusal: Failure, _ work: () throws(Failure) -> Result
   ) throws(Failure) -> Result {
+    guard let result = try runIfRoom(work) else { throw refusal }
+    return result
+  }
+
+  /// Runs `work`, or returns nil at once where as many threads as may are at work already.
+  public func runIfRoom<Result, Failure: Error>(
+    _ work: () throws(Failure) -> Result
+  ) throws(Failure) -> Result? {
     let isAdmitted = waiting.withLock { waiting in
       guard waiting < maximum else { return false }
       waiting += 1
       return true
     }
-    guard isAdmitted else { throw refusal }
+    guard isAdmitted else { return nil }
     defer { waiting.withLock { $0 -= 1 } }
     guard let outer else { return try work() }
-    return try outer.run(orThrow: refusal, work)
+    return try outer.runIfRoom(work)
   }
+
+  /// Whether there was room just now.
+  public var hasRoom: Bool { waiting.withLock { $0 < maximum } && outer?.hasRoom ?? true }
 }

@@ -16,6 +16,9 @@ extension ConnectionSet {
     /// Whether it is one of those that may have a large body. Changed by the thread that has claimed it.
     private var mayBeLarge = false
 
+    /// Whether all of the request is there.
+    private var isComplete = false
+
     /// Whether the request has been answered, and nothing more of it is of interest.
     private var isDiscarding = false
     /// How far `receive` came.
@@ -49,6 +52,8 @@ extension ConnectionSet {
     /// Reads what has arrived, without waiting for more. `mayGrow` says whether it may be one of those with a large body.
     func receive(mayGrow: () -> Bool) -> Reception {
       if isDiscarding { return discard() }
+      // It has waited for its turn.
+      if isComplete { return .complete }
       return withUnsafeTemporaryAllocation(byteCount: 16_384, alignment: 1) { buffer in
         while true {
           if !mayBeLarge, reader.body.count > WorkerPool.Options.defaultBodyLimit {
@@ -61,7 +66,9 @@ extension ConnectionSet {
           guard count > 0 else { return .refused }
           switch reader.take(buffer.prefix(count)) {
           case .incomplete: continue
-          case .complete: return .complete
+          case .complete:
+            isComplete = true
+            return .complete
           case .refused: return .refused
           }
         }

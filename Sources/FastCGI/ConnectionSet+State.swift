@@ -7,6 +7,8 @@ extension ConnectionSet {
     case arriving
     /// The application works on the answer; its own deadlines hold.
     case handling
+    /// The application has let it wait for its turn: set aside, or on its way to a thread.
+    case waiting
     /// A thread writes the answer.
     case writing
     /// The answer is written, and what still comes of the request is thrown away.
@@ -20,6 +22,8 @@ extension ConnectionSet {
     var reading: Duration
     /// How long the web server may take to read an answer.
     var writing: Duration
+    /// How long a request may wait for its turn.
+    var turn: Duration
   }
 
   struct Entry {
@@ -35,7 +39,14 @@ extension ConnectionSet {
     /// Whether it is left unread until another large body is done with. It is not in epoll then.
     var lacksRoom = false
 
-    var isInEpoll: Bool { !isClaimed && !lacksRoom }
+    /// Since when it has waited for its turn, be it set aside or not; nil if it never had to.
+    var waitingSince: ContinuousClock.Instant?
+    /// Whether it is set aside until it is given a turn. It is not in epoll then.
+    var isSetAside = false
+    /// Whether it can wait no longer.
+    var isLastTurn = false
+
+    var isInEpoll: Bool { !isClaimed && !lacksRoom && !isSetAside }
   }
 
   struct State {
@@ -45,6 +56,8 @@ extension ConnectionSet {
     var isDraining = false
     var isFinished = false
     var largeBodies = 0
+    /// How many requests are set aside.
+    var setAside = 0
 
     /// Whether a connection waits in epoll. The thread that makes room for one outside of it looks here afterwards.
     var hasWaiting: Bool { entries.values.contains(where: \.isInEpoll) }

@@ -15,7 +15,8 @@ final class ConnectionSet: Sendable {
   private let capacity: Int
   private let bodyLimit: Int
   let largeBodies: Int
-  private let deadlines: Deadlines
+  let waitingTurns: Int
+  let deadlines: Deadlines
   let state = Locked(State())
 
   /// More connections than threads that can have been woken for one each and found the set draining.
@@ -29,14 +30,17 @@ final class ConnectionSet: Sendable {
   ///   - capacity: how many connections may be open at a time.
   ///   - bodyLimit: how many bytes of a body are read at most.
   ///   - largeBodies: how many bodies may be over the default limit at a time.
+  ///   - waitingTurns: how many requests may wait for their turn at a time.
   ///   - deadlines: how long a connection may take for what.
   init(
-    listener: Int32, capacity: Int, bodyLimit: Int, largeBodies: Int, deadlines: Deadlines
+    listener: Int32, capacity: Int, bodyLimit: Int, largeBodies: Int, waitingTurns: Int,
+    deadlines: Deadlines
   ) throws {
     self.listener = listener
     self.capacity = capacity
     self.bodyLimit = bodyLimit
     self.largeBodies = largeBodies
+    self.waitingTurns = waitingTurns
     self.deadlines = deadlines
     epoll = epoll_create1(shim_epoll_cloexec)
     guard epoll >= 0 else { throw SystemCallError("epoll_create1") }
@@ -118,6 +122,8 @@ final class ConnectionSet: Sendable {
         case .arriving where !entry.isClaimed && age > deadlines.reading:
           // The rest may have arrived, and only a thread be missing.
           removeIfNothingWaits(descriptor, from: &state)
+        case .waiting where entry.isSetAside && isOverdue(entry, at: now):
+          giveTurn(to: descriptor, isLast: true, in: &state)
         case .discarding where age > deadlines.reading, .writing where age > deadlines.writing:
           shutdown(descriptor, Int32(SHUT_RDWR))
         default: break
@@ -176,7 +182,11 @@ final class ConnectionSet: Sendable {
     state.withLock { state in
       state.isFinished = true
       for (descriptor, entry) in state.entries where !entry.isClaimed {
-        removeIfNothingWaits(descriptor, from: &state)
+        if entry.isSetAside {
+          giveTurn(to: descriptor, isLast: true, in: &state)
+        } else if entry.phase != .waiting {
+          removeIfNothingWaits(descriptor, from: &state)
+        }
       }
     }
     // Never read, so that every thread sees it, in turn with the connections that are left.
@@ -211,7 +221,7 @@ final class ConnectionSet: Sendable {
   /// waits in the kernel's backlog.
   private func makeRoom(in state: inout State) -> Bool {
     guard state.entries.count >= capacity else { return true }
-    let waiting = state.entries.filter(\.value.isInEpoll)
+    let waiting = state.entries.filter { $0.value.isInEpoll && $0.value.phase != .waiting }
     guard let oldest = waiting.min(by: { $0.value.since < $1.value.since }),
       removeIfNothingWaits(oldest.key, from: &state)
     else {
@@ -267,9 +277,12 @@ final class ConnectionSet: Sendable {
   }
 
   /// Gives a connection to epoll. Returns false, and the connection stays the caller's, where that fails.
-  func arm(_ connection: Connection, in state: inout State) -> Bool {
+  /// `events`: what it is reported for.
+  func arm(
+    _ connection: Connection, for events: UInt32 = shim_epollin, in state: inout State
+  ) -> Bool {
     let tag = UInt64(connection.serial) << 32 | UInt64(connection.descriptor)
-    let events = shim_epollin | shim_epolloneshot
+    let events = events | shim_epolloneshot
     // Known already where it has been reported before.
     guard
       control(EPOLL_CTL_ADD, connection.descriptor, events, tag)
@@ -293,7 +306,8 @@ final class ConnectionSet: Sendable {
 
   func remove(_ descriptor: Int32, from state: inout State) {
     releaseLargeBody(descriptor, in: &state)
-    guard state.entries.removeValue(forKey: descriptor) != nil else { return }
+    guard let entry = state.entries.removeValue(forKey: descriptor) else { return }
+    if entry.isSetAside { state.setAside -= 1 }
     Glibc.close(descriptor)
   }
 

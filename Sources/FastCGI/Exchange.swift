@@ -77,6 +77,12 @@ final class Exchange {
     return Parameters(pairs)
   }
 
+  /// Lets go of the request without a word to the web server, which goes on waiting for its answer.
+  func abandon() {
+    FCGX_Free(request, 0)
+    request.pointee.ipcFd = -1
+  }
+
   /// Sends the answer and ends the request. Returns whether the web server took all of it.
   func finish(with response: Response) -> Bool {
     let bytes = response.serialized

@@ -18,6 +18,10 @@ public final class WorkerPool: Sendable {
     /// How many requests with a body over the default limit may be there at a time, at least 1; the rest of another one stays
     /// unread until there is room, within `readingTimeout`. Anybody can send some, and each takes memory until it is answered.
     public var largeBodies = 4
+    /// How many requests may wait for their turn at a time, where the handler lets them.
+    public var waitingTurns = 256
+    /// How long one may wait. It is offered its last turn at most a second later.
+    public var turnTimeout: Duration = .seconds(3)
     /// How long a connection may stay silent before its request.
     public var idleTimeout: Duration = .seconds(10)
     /// How long a request may take to arrive, however it trickles in.
@@ -67,10 +71,12 @@ public final class WorkerPool: Sendable {
     self.options = options
     self.handler = handler
     let deadlines = ConnectionSet.Deadlines(
-      idle: options.idleTimeout, reading: options.readingTimeout, writing: options.writingTimeout)
+      idle: options.idleTimeout, reading: options.readingTimeout, writing: options.writingTimeout,
+      turn: options.turnTimeout)
     connections = try ConnectionSet(
       listener: listener.descriptor, capacity: Self.connectionCapacity(threads: options.threads),
-      bodyLimit: options.bodyLimit, largeBodies: options.largeBodies, deadlines: deadlines)
+      bodyLimit: options.bodyLimit, largeBodies: options.largeBodies,
+      waitingTurns: options.waitingTurns, deadlines: deadlines)
     runningThreads = Locked(0)
   }
 
@@ -235,12 +241,15 @@ public final class WorkerPool: Sendable {
   private func serveUntilDrained() {
     let exchange = Exchange()
     while let connection = connections.next() {
-      serve(connection, exchange)
-      if connection.reader.isBodyTooLarge {
+      if serve(connection, exchange) == .waits {
+        connections.setAside(connection)
+      } else if connection.reader.isBodyTooLarge {
         connections.closeAfterDiscarding(connection)
       } else {
         connections.close(connection)
       }
+      // Also for the one that was just set aside: what it waits for may have come meanwhile.
+      if connections.hasSetAside, handler.hasTurn { connections.giveTurn() }
     }
     runningThreads.withLock { $0 -= 1 }
   }
@@ -250,17 +259,28 @@ public final class WorkerPool: Sendable {
     while connections.sleepWhileServing(Self.sweepInterval) { connections.sweep() }
   }
 
-  private func serve(_ connection: ConnectionSet.Connection, _ exchange: Exchange) {
+  private enum Service {
+    case served, waits
+  }
+
+  private func serve(
+    _ connection: ConnectionSet.Connection, _ exchange: Exchange
+  ) -> Service {
     connections.enter(.handling, connection)
     guard let parameters = exchange.begin(connection.reader, on: connection.descriptor) else {
-      return
+      return .served
     }
     let body = Request.Body(
       connection.reader, announced: parameters["CONTENT_LENGTH"],
       limit: handler.bodyLimit(for: parameters))
     let request = Request(parameters: parameters, body: body)
-    let response = handler.respond(to: request)
+    let turn = connections.turn(of: connection)
+    guard let response = handler.respond(to: request, turn: turn) else {
+      exchange.abandon()
+      return .waits
+    }
     connections.enter(.writing, connection)
     if !exchange.finish(with: response) { handler.didNotDeliver(response, to: request) }
+    return .served
   }
 }

@@ -14,7 +14,7 @@ public struct GitHubClient: Sendable {
   private let proof: AppProof
   private let tokens: InstallationTokenCache
   private let state = ClientState()
-  private let waiters: WaitLimit?
+  private var waiters: WaitLimit?
   private var transport: GitHubTransport
 
   /// - Parameters:
@@ -76,6 +76,20 @@ public struct GitHubClient: Sendable {
     client.transport = transport.limited(until: deadline)
     return client
   }
+
+  /// Runs work that is made of several calls. Its place among those who wait for GitHub is taken before it begins, so that
+  /// none of the calls of the client that it is given is refused for want of one. Returns nil, at once, where there is none.
+  public func holdingPlace<Result, Failure: Error>(
+    _ work: (GitHubClient) throws(Failure) -> Result
+  ) throws(Failure) -> Result? {
+    guard let waiters else { return try work(self) }
+    var client = self
+    client.waiters = nil
+    return try waiters.runIfRoom { () throws(Failure) in try work(client) }
+  }
+
+  /// Whether another thread may wait for GitHub now.
+  public var hasPlace: Bool { waiters?.hasRoom ?? true }
 
   // MARK: - What the answers have told
 

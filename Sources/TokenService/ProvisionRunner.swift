@@ -22,14 +22,24 @@ extension Service {
       return try askForApproval(wanted, kind, caller, decision, request, context)
     }
     try refuseBadApproval(wanted, kind, caller, context)
-    let group = try recordingFailure(of: wanted, context) {
-      try requireInstallation(installation, context)
-      let group = try runnerGroupName(for: wanted, kind, context)
-      try lookAtHolder(of: wanted.name, caller, context)
-      try makeRoom(for: caller, decision, context)
-      return group
+    return try holdingPlaceAtGitHub(for: wanted, context) { service in
+      let group = try service.recordingFailure(of: wanted, context) {
+        try service.requireInstallation(installation, context)
+        let group = try service.runnerGroupName(for: wanted, kind, context)
+        try service.lookAtHolder(of: wanted.name, caller, context)
+        try service.makeRoom(for: caller, decision, context)
+        return group
+      }
+      let runner = try service.reserve(wanted, kind, caller, decision, context)
+      return try service.provision(runner, wanted, group: group, request, context)
     }
-    let runner = try reserve(wanted, kind, caller, decision, context)
+  }
+
+  /// What follows a reservation.
+  private func provision(
+    _ runner: Runner, _ wanted: ProvisionRequest, group: String?, _ request: Request,
+    _ context: RequestContext
+  ) throws -> Response {
     var minted: Credential?
     do {
       let credential = try mintPastLeftover(for: runner, wanted, context)
@@ -41,6 +51,26 @@ extension Service {
       release(runner, because: error, remains, context)
       throw error
     }
+  }
+
+  // MARK: - A place at GitHub
+
+  /// Runs what asks GitHub, with a place among those who wait for it from before the reservation: whoever has no place has
+  /// not written anything. While there is none the request waits for its turn; if that takes too long it is refused.
+  private func holdingPlaceAtGitHub(
+    for wanted: ProvisionRequest, _ context: RequestContext, _ work: (Service) throws -> Response
+  ) throws -> Response {
+    if context.turn != .behindOthers,
+      let response = try github.holdingPlace({ github in
+        var service = self
+        service.github = github
+        return try work(service)
+      })
+    {
+      return response
+    }
+    guard context.turn == .last else { throw AwaitsTurn() }
+    return try recordingFailure(of: wanted, context) { throw GitHubError.tooManyWaiting }
   }
 
   // MARK: - Authorize
@@ -162,6 +192,9 @@ extension Service {
     }
   }
 }
+
+/// Thrown where a request has to wait for its turn, before it has changed anything.
+struct AwaitsTurn: Error {}
 
 extension Refusal {
   static let usedToken = Refusal(

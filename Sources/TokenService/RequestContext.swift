@@ -13,6 +13,8 @@ struct RequestContext {
   /// Until when other hosts may take for what the request needs of them: well before the web server gives up, since by then
   /// the caller must know what became of it.
   let deadline = ContinuousClock.now + .seconds(20)
+  /// Whether it may wait for a place at GitHub.
+  let turn: Turn
   /// The path's pattern, once it is known.
   var route: String?
   var principal: Principal?
@@ -29,8 +31,9 @@ struct RequestContext {
   var cause: String?
 
   /// `requestID`: where it is known already.
-  init(request: Request, requestID: String? = nil) {
+  init(request: Request, requestID: String? = nil, turn: Turn = .last) {
     let parameters = request.parameters
+    self.turn = turn
     self.requestID =
       requestID ?? parameters["REQUEST_ID"].flatMap(Self.validRequestID)
       ?? UUID().uuidString.lowercased()

@@ -11,7 +11,7 @@ import StrictJSON
 public struct Service: RequestHandler {
   let settings: Settings
   let authenticator: Authenticator
-  let github: GitHubClient
+  var github: GitHubClient
   let database: Database
   let auditFile: AuditFile
   let readiness: Readiness
@@ -59,13 +59,21 @@ public struct Service: RequestHandler {
   }
 
   public func respond(to request: Request) -> Response {
+    // Never nil for the last turn.
+    respond(to: request, turn: .last)
+      ?? Problem(.internalError).response(requestID: RequestContext(request: request).requestID)
+  }
+
+  public func respond(to request: Request, turn: Turn) -> Response? {
     let start = ContinuousClock.now
-    var context = RequestContext(request: request)
+    var context = RequestContext(request: request, turn: turn)
     var response: Response
     do {
       let route = try Route(method: request.parameters.method, uri: request.parameters.requestURI)
       context.route = route.template
       response = try answer(request, to: route, &context)
+    } catch is AwaitsTurn {
+      return nil
     } catch {
       response = problem(error, &context)
     }
@@ -73,6 +81,8 @@ public struct Service: RequestHandler {
     log(response, context, duration: .now - start)
     return response
   }
+
+  public var hasTurn: Bool { github.hasPlace }
 
   /// Every endpoint, in one place.
   private func answer(

@@ -12,6 +12,18 @@ import Testing
     #expect(try limit.run(orThrow: Full()) { () throws(Full) in 7 } == 7)
   }
 
+  @Test func `without a refusal it says that there is no room, and whether there is`() {
+    let limit = WaitLimit(2, within: WaitLimit(1))
+    #expect(limit.hasRoom)
+    let inner = limit.runIfRoom { () -> Int? in
+      #expect(!limit.hasRoom)
+      return limit.runIfRoom { 7 }
+    }
+    #expect(inner == .some(nil))
+    let again = limit.runIfRoom { 7 }
+    #expect(again == 7)
+  }
+
   @Test func `work that fails leaves its place too`() throws {
     let limit = WaitLimit(1)
     for _ in 0..<3 {

@@ -9,7 +9,7 @@ extension FastCGITests {
   /// What happens at the edges that a pool does not reach in a test: no room for another connection.
   struct ConnectionSetTests {
     private static let deadlines = ConnectionSet.Deadlines(
-      idle: .seconds(60), reading: .seconds(60), writing: .seconds(60))
+      idle: .seconds(60), reading: .seconds(60), writing: .seconds(60), turn: .seconds(60))
 
     @Test func `at capacity the connection that has been silent longest makes room`() throws {
       try withSet(capacity: 2) { set, path in
@@ -114,7 +114,7 @@ extension FastCGITests {
       }
       let set = try ConnectionSet(
         listener: listener.descriptor, capacity: capacity, bodyLimit: 65_536, largeBodies: 4,
-        deadlines: Self.deadlines)
+        waitingTurns: 4, deadlines: Self.deadlines)
       try body(set, path)
     }
   }

@@ -51,6 +51,31 @@ import Testing
     }
   }
 
+  @Test func `a place that is held is for all calls, and one that is not there is said at once`()
+    throws
+  {
+    try whileTwoWait(maximumWaiters: 2) { client in
+      #expect(!client.hasPlace)
+      let token = try client.holdingPlace { try $0.makeRegistrationToken() }
+      #expect(token == nil)
+      #expect(world.calls.count == 2)
+    }
+    try whileTwoWait(maximumWaiters: 3) { client in
+      #expect(client.hasPlace)
+      let token = try client.holdingPlace { placed in
+        #expect(!client.hasPlace)
+        #expect(throws: GitHubError.tooManyWaiting) { try client.makeRegistrationToken() }
+        return try placed.makeRegistrationToken()
+      }
+      #expect(token != nil)
+      #expect(client.hasPlace)
+    }
+    try whileTwoWait(maximumWaiters: nil) { client in
+      let token = try client.holdingPlace { try $0.makeRegistrationToken() }
+      #expect(token != nil)
+    }
+  }
+
   @Test func `as many as may wait do, and any number without a limit`() throws {
     try whileTwoWait(maximumWaiters: 3) { _ = try $0.makeRegistrationToken() }
     try whileTwoWait(maximumWaiters: nil) { _ = try $0.makeRegistrationToken() }

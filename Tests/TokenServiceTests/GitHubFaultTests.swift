@@ -63,10 +63,52 @@ import Testing
     let response = try #require(second.withLock { $0 })
     #expect(response.problem == "503 GITHUB_UNAVAILABLE")
     #expect(retryAfter(response) == "1")
-    // What needs no GitHub is answered, and the name is free again.
+    // The name is free.
     #expect(try world.liveRunner("ci-2") == nil)
     #expect(
       try world.provision(#"{"runner_name":"ci-2","labels":["gpu"]}"#, as: "bob").status == 201)
+  }
+
+  @Test(arguments: [Turn.next, .behindOthers], ["provision", "jit"])
+  func `without a place at GitHub, or behind others, it waits for its turn and has changed nothing`(
+    turn: Turn, kind: String
+  ) throws {
+    let world = try World(maximumGitHubWaiters: turn == .next ? 1 : 2)
+    let request = world.request(
+      "POST", "/api/v1/runners/\(kind)", token: try world.token("bob"),
+      body: #"{"runner_name":"ci-2","labels":["gpu"]}"#)
+    let hasLooked = Locked(false)
+    world.onCall("/registration-token") {
+      hasLooked.withLock { $0 = true }
+      #expect(world.service.hasTurn == (turn == .behindOthers))
+      let (events, lines) = (try? world.auditEvents(), world.log.all.count)
+      #expect(world.service.respond(to: request, turn: turn) == nil)
+      #expect(events == ["provision_requested"])
+      #expect((try? world.auditEvents()) == events)
+      #expect(world.log.all.count == lines)
+    }
+    #expect(try world.provision().status == 201)
+    #expect(hasLooked.withLock { $0 })
+    #expect(world.service.hasTurn)
+    #expect(world.service.respond(to: request, turn: .next)?.status == 201)
+  }
+
+  @Test func `whatever asks nothing of GitHub is answered though others wait`() throws {
+    let world = try World(maximumGitHubWaiters: 1)
+    let token = try world.token("bob")
+    func status(_ method: String, _ path: String, _ token: String?, _ body: String? = nil) -> Int? {
+      let request = world.request(method, "/api/v1/runners" + path, token: token, body: body)
+      return world.service.respond(to: request, turn: .behindOthers)?.status
+    }
+    #expect(status("GET", "", token) == 200)
+    #expect(status("GET", "", nil) == 401)
+    #expect(status("POST", "/provision", nil, "{}") == 401)
+    #expect(status("POST", "/provision", token, "{}") == 422)
+    let other = #"{"runner_name":"ci-1","labels":["gpu"],"runner_group_id":7}"#
+    #expect(status("POST", "/provision", token, other) == 403)
+    let allowed = #"{"runner_name":"ci-1","labels":["gpu"]}"#
+    #expect(status("POST", "/provision?dry_run=true", token, allowed) == 200)
+    #expect(status("POST", "/provision", token, allowed) == nil)
   }
 
   @Test(arguments: [

@@ -157,6 +157,14 @@ final class World: Sendable {
     _ method: String, _ uri: String, token: String? = nil, body: String? = nil,
     parameters: [(name: String, value: String)] = []
   ) -> Response {
+    service.recordedResponse(
+      to: request(method, uri, token: token, body: body, parameters: parameters))
+  }
+
+  func request(
+    _ method: String, _ uri: String, token: String? = nil, body: String? = nil,
+    parameters: [(name: String, value: String)] = []
+  ) -> Request {
     var pairs: [(name: String, value: String)] = [
       ("REQUEST_METHOD", method), ("REQUEST_URI", uri), ("REMOTE_ADDR", "192.0.2.7"),
       ("REQUEST_ID", "0123456789abcdef"), ("HTTP_USER_AGENT", "curl/7.88.1"),
@@ -165,8 +173,8 @@ final class World: Sendable {
     if body != nil { pairs.append(("CONTENT_TYPE", "application/json")) }
     let names = Set(parameters.map(\.name))
     pairs = pairs.filter { !names.contains($0.name) } + parameters
-    return service.recordedResponse(
-      to: Request(parameters: Parameters(pairs), body: .complete(Array((body ?? "").utf8))))
+    return Request(
+      parameters: Parameters(pairs), body: .complete(Array((body ?? "").utf8)))
   }
 
   func provision(
