@@ -3,9 +3,10 @@ import Concurrency
 
 /// A request that lacks something which only some can have at a time waits here, where it costs no thread.
 extension ConnectionSet {
-  /// What the application may do with the request of a connection.
-  func turn(of connection: Connection) -> Turn {
+  /// Notes that the application is at work on the request of a connection. Returns what it may do with it.
+  func beginHandling(_ connection: Connection) -> Turn {
     state.withLock { state in
+      note(.handling, connection, in: &state)
       guard let entry = state.entries[connection.descriptor], !state.isFinished, !entry.isLastTurn
       else { return .last }
       // Whoever has waited already keeps its place before those that come.
@@ -15,14 +16,11 @@ extension ConnectionSet {
     }
   }
 
-  /// Whether requests wait for their turn.
-  var hasSetAside: Bool { state.withLock { $0.setAside > 0 } }
-
-  /// Keeps a request until `giveTurn`, or until it can wait no longer.
-  func setAside(_ connection: Connection) {
+  /// Keeps a request until `giveTurn`, or until it can wait no longer. Returns whether requests wait for their turn.
+  func setAside(_ connection: Connection) -> Bool {
     state.withLock { state in
       let (descriptor, now) = (connection.descriptor, ContinuousClock.now)
-      guard let entry = state.entries[descriptor] else { return }
+      guard let entry = state.entries[descriptor] else { return state.setAside > 0 }
       state.entries[descriptor]?.phase = .waiting
       state.entries[descriptor]?.since = now
       state.entries[descriptor]?.waitingSince = entry.waitingSince ?? now
@@ -31,6 +29,7 @@ extension ConnectionSet {
       state.setAside += 1
       // Nobody gives turns any more.
       if state.isFinished { giveTurn(to: descriptor, isLast: true, in: &state) }
+      return state.setAside > 0
     }
   }
 

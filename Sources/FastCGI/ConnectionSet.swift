@@ -79,32 +79,42 @@ final class ConnectionSet: Sendable {
     }
   }
 
-  /// Notes what the thread that holds `connection` does next, and starts the deadline for it.
-  func enter(_ phase: Phase, _ connection: Connection) {
-    state.withLock {
-      let now = ContinuousClock.now
-      $0.entries[connection.descriptor]?.phase = phase
-      $0.entries[connection.descriptor]?.since = now
-      $0.entries[connection.descriptor]?.claimedSince = now
-    }
+  /// Notes that the thread that holds `connection` writes the answer, and starts the deadline for it.
+  func beginWriting(_ connection: Connection) {
+    state.withLock { note(.writing, connection, in: &$0) }
   }
 
-  /// Ends a connection.
-  func close(_ connection: Connection) {
+  func note(_ phase: Phase, _ connection: Connection, in state: inout State) {
+    let now = ContinuousClock.now
+    state.entries[connection.descriptor]?.phase = phase
+    state.entries[connection.descriptor]?.since = now
+    state.entries[connection.descriptor]?.claimedSince = now
+  }
+
+  /// Ends a connection. Returns whether requests wait for their turn.
+  @discardableResult
+  func close(_ connection: Connection) -> Bool {
     state.withLock {
       remove(connection.descriptor, from: &$0)
       if !$0.isListening, !$0.isDraining { $0.isListening = listen() }
+      return $0.setAside > 0
     }
   }
 
   /// Ends a connection whose request was answered before all of it had been read, once the web server has sent the rest or has
   /// hung up. Closed before, the connection would be reset: the web server then takes the answer for broken off, or loses it.
-  func closeAfterDiscarding(_ connection: Connection) {
+  ///
+  /// Returns whether requests wait for their turn.
+  func closeAfterDiscarding(_ connection: Connection) -> Bool {
     connection.beginDiscarding()
     shutdown(connection.descriptor, Int32(SHUT_WR))
-    enter(.discarding, connection)
-    state.withLock { releaseLargeBody(connection.descriptor, in: &$0) }
+    let othersWait = state.withLock { state in
+      note(.discarding, connection, in: &state)
+      releaseLargeBody(connection.descriptor, in: &state)
+      return state.setAside > 0
+    }
     _ = hasRequest(connection)
+    return othersWait
   }
 
   // MARK: - For the control thread

@@ -241,15 +241,15 @@ public final class WorkerPool: Sendable {
   private func serveUntilDrained() {
     let exchange = Exchange()
     while let connection = connections.next() {
-      if serve(connection, exchange) == .waits {
-        connections.setAside(connection)
-      } else if connection.reader.isBodyTooLarge {
-        connections.closeAfterDiscarding(connection)
-      } else {
-        connections.close(connection)
-      }
+      let othersWait =
+        switch serve(connection, exchange) {
+        case .waits: connections.setAside(connection)
+        case .served where connection.reader.isBodyTooLarge:
+          connections.closeAfterDiscarding(connection)
+        case .served: connections.close(connection)
+        }
       // Also for the one that was just set aside: what it waits for may have come meanwhile.
-      if connections.hasSetAside, handler.hasTurn { connections.giveTurn() }
+      if othersWait, handler.hasTurn { connections.giveTurn() }
     }
     runningThreads.withLock { $0 -= 1 }
   }
@@ -266,7 +266,7 @@ public final class WorkerPool: Sendable {
   private func serve(
     _ connection: ConnectionSet.Connection, _ exchange: Exchange
   ) -> Service {
-    connections.enter(.handling, connection)
+    let turn = connections.beginHandling(connection)
     guard let parameters = exchange.begin(connection.reader, on: connection.descriptor) else {
       return .served
     }
@@ -274,12 +274,11 @@ public final class WorkerPool: Sendable {
       connection.reader, announced: parameters["CONTENT_LENGTH"],
       limit: handler.bodyLimit(for: parameters))
     let request = Request(parameters: parameters, body: body)
-    let turn = connections.turn(of: connection)
     guard let response = handler.respond(to: request, turn: turn) else {
       exchange.abandon()
       return .waits
     }
-    connections.enter(.writing, connection)
+    connections.beginWriting(connection)
     if !exchange.finish(with: response) { handler.didNotDeliver(response, to: request) }
     return .served
   }
