@@ -2,6 +2,7 @@
 public enum AllowedLabel: Sendable, Hashable, CustomStringConvertible {
   /// `*`: every label but those of GitHub's hosted runners.
   case any
+  /// This label, whatever the case. The only entry that allows a label of GitHub's hosted runners.
   case exactly(Label)
 
   /// `*` or a label; nil for other text, which could never be asked for.

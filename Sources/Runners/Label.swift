@@ -1,5 +1,5 @@
-/// A runner label: 1–256 ASCII letters, digits, `.`, `_` and `-`. Equal without regard to case, as at GitHub; keeps the
-/// spelling that it came with.
+/// A runner label: 1–256 ASCII letters, digits, `.`, `_` and `-`, not beginning with `-`. Equal without regard to case, as
+/// at GitHub; keeps the spelling that it came with.
 public struct Label: Sendable, Hashable, CustomStringConvertible {
   /// In characters, which are bytes.
   public static let maximumLength = 256

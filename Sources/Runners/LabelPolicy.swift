@@ -130,10 +130,13 @@ extension ApplicablePolicy {
       reasons: reasons.compactMap(\.self), labels: labels, requiresApproval: requiresApproval)
   }
 
+  /// Whether any of the policies wants an admin to approve each runner. The default never does.
   public var requiresApproval: Bool { policies.contains(where: \.requiresApproval) }
 
+  /// Whether any of the policies refuses registration tokens.
   public var requiresJIT: Bool { policies.contains(where: \.requiresJIT) }
 
+  /// Whether any of the policies refuses runners that stay after a job.
   public var requiresEphemeral: Bool { policies.contains(where: \.requiresEphemeral) }
 
   /// The smallest limit; nil for none.

@@ -1,9 +1,11 @@
 /// What a look at GitHub found about one runner.
 public enum Observation: Sendable, Equatable {
+  /// GitHub has it under this id. `isOnline`: it is connected; `isBusy`: it has a job.
   case present(githubRunnerID: Int64, isOnline: Bool, isBusy: Bool)
   /// GitHub answered that there is no such runner. `lookedAt`: when it was asked, by this clock.
   case absent(lookedAt: Timestamp)
 
+  /// Whether there is no such runner at GitHub.
   public var isAbsent: Bool {
     if case .absent = self { true } else { false }
   }

@@ -12,6 +12,7 @@ public struct RateLimitBudget: Sendable, Equatable {
 
   /// Requests an hour.
   public let limit: Int
+  /// How many of them are left until `resetAt`.
   public let remaining: Int
   /// When `remaining` is `limit` again.
   public let resetAt: Timestamp

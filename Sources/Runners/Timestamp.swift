@@ -32,6 +32,7 @@ public struct Timestamp: Sendable, Hashable, Comparable {
     return text.utf8.count == 10 ? midnight : Timestamp(text)
   }
 
+  /// The same point in time, for Foundation.
   public var date: Date { Date(timeIntervalSince1970: Double(milliseconds) / 1000) }
 
   public static func < (left: Timestamp, right: Timestamp) -> Bool {

@@ -4,7 +4,9 @@ public import Runners
 
 /// Which records of the audit log to list.
 public struct AuditLogFilter: Sendable, Equatable {
+  /// nil for all.
   public var kind: AuditEvent.Kind?
+  /// Only what this identity did, byte for byte; nil for everybody.
   public var userIdentity: String?
   /// A runner's id, or if no record has it as that, a name.
   public var runner: String?
@@ -14,6 +16,7 @@ public struct AuditLogFilter: Sendable, Equatable {
   public var until: Timestamp?
   /// 1 to 1000.
   public var limit: Int
+  /// How many of the newest to leave out; 0 or more.
   public var offset: Int
 
   public init(

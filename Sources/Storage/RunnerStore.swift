@@ -224,15 +224,19 @@ public struct RunnerStore {
 
 /// Which runners to list.
 public struct RunnerFilter: Sendable, Equatable {
+  /// nil for any.
   public var status: RunnerStatus?
   /// Only those that are not deleted.
   public var isLive: Bool
+  /// Only those to which this label was granted, whatever the case; nil for all.
   public var label: Label?
+  /// Only those that go after one job, or only those that stay; nil for both.
   public var ephemeral: Bool?
   /// Of their owners.
   public var userIdentity: String?
   /// 1 to 1000.
   public var limit: Int
+  /// How many of the newest to leave out; 0 or more.
   public var offset: Int
 
   public init(

@@ -78,8 +78,11 @@ public struct SecurityEventStore {
 
 /// Which security events to list.
 public struct SecurityEventFilter: Sendable, Equatable {
+  /// nil for all.
   public var kind: SecurityEvent.Kind?
+  /// Exactly this one; nil for all.
   public var severity: SecurityEvent.Severity?
+  /// Only what this identity caused, byte for byte; nil for everybody.
   public var userIdentity: String?
   /// First seen at this time or later.
   public var since: Timestamp?
@@ -87,6 +90,7 @@ public struct SecurityEventFilter: Sendable, Equatable {
   public var until: Timestamp?
   /// 1 to 1000.
   public var limit: Int
+  /// How many of the newest to leave out; 0 or more.
   public var offset: Int
 
   public init(
