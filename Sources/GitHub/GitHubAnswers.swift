@@ -135,19 +135,15 @@ public struct WebhookDelivery: Sendable, Decodable {
   public let guid: String
   /// When it was attempted.
   public let deliveredAt: Date
-  /// Whether somebody had asked for it to be sent again.
-  public let redelivery: Bool
   /// `X-GitHub-Event`
   public let event: String
   /// `action` of the payload; nil for an event that has none.
   public let action: String?
   /// nil for one that is about the App itself.
   public let installationID: Int64?
-  /// Of our answer, as GitHub has it.
-  public let statusCode: Int
 
   private enum CodingKeys: String, CodingKey {
-    case id, guid, deliveredAt, redelivery, event, action, statusCode
+    case id, guid, deliveredAt, event, action
     case installationID = "installationId"
   }
 }

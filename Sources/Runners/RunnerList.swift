@@ -42,8 +42,6 @@ public struct RunnerList: Sendable {
 
   /// How many different runners the pages have.
   public var count: Int { byID.count }
-  /// How many pages were added.
-  public var pageCount: Int { requestIDs.count }
   /// GitHub's ids of them, in no order.
   public var ids: some Collection<Int64> { byID.keys }
   /// In no order.
