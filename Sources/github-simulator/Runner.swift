@@ -87,7 +87,6 @@ struct RunnerRegistry: Sendable {
     return low
   }
 
-
   subscript(id: Int) -> Runner? { runners[id] }
 
   subscript(name: String) -> Runner? {
