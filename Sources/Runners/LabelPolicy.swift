@@ -9,7 +9,11 @@ public struct LabelPolicy: Sendable, Equatable {
   /// Of a description, in Unicode scalars.
   public static let maximumDescriptionLength = 1000
 
-  /// Whether a text can be the description of a policy: not too long, and without control characters but newlines and tabs.
+  /// Of a description, for people.
+  public static let descriptionRule =
+    "at most \(maximumDescriptionLength) characters, without control characters but newlines and tabs"
+
+  /// Whether a text can be the description of a policy: it follows `descriptionRule`.
   public static func isDescription(_ text: String) -> Bool {
     text.unicodeScalars.count <= maximumDescriptionLength
       && text.unicodeScalars.allSatisfy {

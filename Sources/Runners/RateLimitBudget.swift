@@ -35,7 +35,7 @@ public struct RateLimitBudget: Sendable, Equatable {
 
   /// Seconds until the limit is there again; at least 1.
   public func retryAfter(at now: Timestamp) -> Int {
-    Int(clamping: max(1, (resetAt.milliseconds - now.milliseconds + 999) / 1000))
+    resetAt.wait(from: now)
   }
 
   /// What is known once `other` was heard too, in whatever order the two were sent: of one window the smaller rest, of two

@@ -44,6 +44,11 @@ public struct Timestamp: Sendable, Hashable, Comparable {
     Timestamp(milliseconds: milliseconds + Int64(seconds) * 1000)
   }
 
+  /// How long to wait for this time, in whole seconds, rounded up; at least 1.
+  public func wait(from now: Timestamp) -> Int {
+    Int(clamping: max(1, (milliseconds - now.milliseconds + 999) / 1000))
+  }
+
   private static let format = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
 }
 

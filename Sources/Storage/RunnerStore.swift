@@ -58,31 +58,18 @@ public struct RunnerStore {
   private static func condition(
     _ owner: Principal?, _ organization: String, _ filter: RunnerFilter
   ) -> (sql: String, arguments: [any DatabaseValueConvertible]) {
-    var condition = "WHERE organization = ?"
-    var arguments: [any DatabaseValueConvertible] = [organization]
-    if let owner {
-      condition += " AND issuer = ? AND subject = ?"
-      arguments += [owner.issuer, owner.subject]
-    }
-    if filter.isLive { condition += " AND status <> 'deleted'" }
-    if let userIdentity = filter.userIdentity {
-      condition += " AND provisioned_by = ?"
-      arguments.append(userIdentity)
-    }
-    if let status = filter.status {
-      condition += " AND status = ?"
-      arguments.append(status.rawValue)
-    }
-    if let label = filter.label {
-      condition +=
-        " AND EXISTS (SELECT 1 FROM json_each(labels) WHERE value = ? COLLATE NOCASE)"
-      arguments.append(label.description)
-    }
-    if let ephemeral = filter.ephemeral {
-      condition += " AND ephemeral = ?"
-      arguments.append(ephemeral)
-    }
-    return (condition, arguments)
+    var conditions = Conditions()
+    conditions.require("organization = ?", organization)
+    conditions.require("issuer = ?", owner?.issuer)
+    conditions.require("subject = ?", owner?.subject)
+    if filter.isLive { conditions.require("status <> 'deleted'") }
+    conditions.require("provisioned_by = ?", filter.userIdentity)
+    conditions.require("status = ?", filter.status?.rawValue)
+    conditions.require(
+      "EXISTS (SELECT 1 FROM json_each(labels) WHERE value = ? COLLATE NOCASE)",
+      filter.label?.description)
+    conditions.require("ephemeral = ?", filter.ephemeral)
+    return (conditions.clause, conditions.arguments)
   }
 
   /// How many of an owner's runners count: reservations that have not run out, and whatever was issued. What was issued may

@@ -4,7 +4,8 @@ import Storage
 
 /// The App's private key where the installed units look for it: there alone, whatever the configuration says.
 struct InstalledKey {
-  var path = "/etc/runner-token-service/github-app.pem"
+  static let standardPath = "/etc/runner-token-service/github-app.pem"
+  var path = Self.standardPath
 
   /// What to do where the service would start with another key than the one that was proved, or with none. nil where it would
   /// not.
