@@ -415,8 +415,8 @@ dry_run() {
 # MARK: - The runner
 
 # In the place of a child of this shell: runs a command in the runner's directory, without the OIDC token, which is no
-# business of a job's, and with SIGINT as it is by default. A shell makes its background ignore that, and run.sh could not stop what it
-# started.
+# business of a job's, and with SIGINT as it is by default. A shell makes its background ignore that, and run.sh could
+# not stop what it started.
 launch() {
   unset RUNNER_OIDC_TOKEN ACTIONS_ID_TOKEN_REQUEST_URL ACTIONS_ID_TOKEN_REQUEST_TOKEN "$token_variable"
   trap - HUP INT TERM
@@ -648,7 +648,8 @@ main() {
   unset token answer body head
   token='' answer='' body='' head=''
   url='' name='' prefix='' made_up_name='' labels='' group='' approval='' runner=''
-  kind=jit route=/api/v1/runners/jit ephemeral='' is_dry_run=false was_registered=false is_configuring=false is_locked=false directory=. ca_file='' wait=3600 retry=300
+  kind=jit route=/api/v1/runners/jit ephemeral='' directory=. ca_file='' wait=3600 retry=300
+  is_dry_run=false was_registered=false is_configuring=false is_locked=false
   patience=60
   source='' token_variable=RUNNER_OIDC_TOKEN token_command='' audience=runner-token-service
   token_file=/var/run/secrets/runner-token-service/token

@@ -70,12 +70,6 @@ hides_token() {
 
 # MARK: - Running
 
-token_for() {
-  curl -q -fsS -m 10 -H 'Content-Type: application/json' \
-    -d "{\"claims\":{\"sub\":\"$1\",\"email\":\"$1@example.com\",\"email_verified\":true},\"lifetime\":3600}" \
-    "$github/oidc/token" | jq -r .access_token
-}
-
 # A directory of programs that note how they are called and then do what they always do.
 make_shims() {
   local name real

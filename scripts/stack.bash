@@ -146,3 +146,10 @@ set_up() {
   wait_for "$github/oidc/.well-known/openid-configuration"
   wait_for --cacert "$directory/tls.crt" "$base/health/ready"
 }
+
+# token_for NAME: a token of the simulated identity provider.
+token_for() {
+  curl -q -fsS -m 10 -H 'Content-Type: application/json' \
+    -d "{\"claims\":{\"sub\":\"$1\",\"email\":\"$1@example.com\",\"email_verified\":true},\"lifetime\":3600}" \
+    "$github/oidc/token" | jq -r .access_token
+}
