@@ -151,8 +151,8 @@ public struct RunnerStore {
   }
 
   /// Notes that something was issued for a reservation. Returns false if the reservation is gone, is to be removed, has been
-  /// used or has run out, so that its place may be another's: then nothing may leave. `githubRunnerID`: where GitHub has made the runner
-  /// already.
+  /// used or has run out, so that its place may be another's: then nothing may leave. `githubRunnerID`: where GitHub has
+  /// made the runner already.
   public func issue(
     id: String, credentialSHA256: String, expiresAt: Timestamp, githubRunnerID: Int64? = nil,
     now: Timestamp
