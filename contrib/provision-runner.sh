@@ -155,7 +155,8 @@ wait_for() {
     wait "$1" || result=$?
     # 127: it had ended already when a signal came.
     if [ "$result" != 127 ]; then ended=$result; fi
-    if [ "$interrupted" = false ]; then return "$ended"; fi
+    # A signal that comes while another is told of may end a wait of bash's, and nobody is told of it.
+    if [ "$interrupted" = false ] && { [ "$result" = 127 ] || ! kill -0 "$1" 2>/dev/null; }; then return "$ended"; fi
   done
 }
 
@@ -250,6 +251,7 @@ request() {
 
 # transfer CURL-OPTION...: prints the answer. In a child of this shell, where a signal is told of and changes nothing.
 transfer() {
+  has_told=false
   trap tell_of_patience HUP INT TERM
   (
     trap '' HUP INT TERM
@@ -263,8 +265,10 @@ transfer() {
 
 tell_of_patience() {
   interrupted=true
-  # Once. Nor may another signal end what prints it.
+  # Nor may another signal end what prints it. One that came before this line has been told of in its middle.
   trap '' HUP INT TERM
+  if [ "$has_told" = true ]; then return; fi
+  has_told=true
   say "Waiting up to $patience s for the service's answer, so that no runner is left behind."
 }
 
