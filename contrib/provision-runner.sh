@@ -155,7 +155,8 @@ wait_for() {
     wait "$1" || result=$?
     # 127: it had ended already when a signal came.
     if [ "$result" != 127 ]; then ended=$result; fi
-    if [ "$interrupted" = false ]; then return "$ended"; fi
+    # A signal that comes while another is told of may end a wait of bash's, and nobody is told of it.
+    if [ "$interrupted" = false ] && { [ "$result" = 127 ] || ! kill -0 "$1" 2>/dev/null; }; then return "$ended"; fi
   done
 }
 
@@ -264,11 +265,10 @@ transfer() {
 
 tell_of_patience() {
   interrupted=true
-  # Another signal may have come before the next line.
+  # Nor may another signal end what prints it. One that came before this line has been told of in its middle.
+  trap '' HUP INT TERM
   if [ "$has_told" = true ]; then return; fi
   has_told=true
-  # Nor may one end what prints it.
-  trap '' HUP INT TERM
   say "Waiting up to $patience s for the service's answer, so that no runner is left behind."
 }
 
@@ -419,8 +419,8 @@ dry_run() {
 # MARK: - The runner
 
 # In the place of a child of this shell: runs a command in the runner's directory, without the OIDC token, which is no
-# business of a job's, and with SIGINT as it is by default. A shell makes its background ignore that, and run.sh could not stop what it
-# started.
+# business of a job's, and with SIGINT as it is by default. A shell makes its background ignore that, and run.sh could
+# not stop what it started.
 launch() {
   unset RUNNER_OIDC_TOKEN ACTIONS_ID_TOKEN_REQUEST_URL ACTIONS_ID_TOKEN_REQUEST_TOKEN "$token_variable"
   trap - HUP INT TERM
@@ -652,7 +652,8 @@ main() {
   unset token answer body head
   token='' answer='' body='' head=''
   url='' name='' prefix='' made_up_name='' labels='' group='' approval='' runner=''
-  kind=jit route=/api/v1/runners/jit ephemeral='' is_dry_run=false was_registered=false is_configuring=false is_locked=false directory=. ca_file='' wait=3600 retry=300
+  kind=jit route=/api/v1/runners/jit ephemeral='' directory=. ca_file='' wait=3600 retry=300
+  is_dry_run=false was_registered=false is_configuring=false is_locked=false
   patience=60
   source='' token_variable=RUNNER_OIDC_TOKEN token_command='' audience=runner-token-service
   token_file=/var/run/secrets/runner-token-service/token

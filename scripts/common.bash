@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034 # the variables are used where this is sourced
-# What scripts/demo and scripts/test share: headings, and processes that end with the script. To be sourced.
+# What the scripts share: headings, processes and a directory that end with the script, Python environments, ports. To be
+# sourced.
 
 repository=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 # For ordinary users, Debian leaves out the directories where nginx is.

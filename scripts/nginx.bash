@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # common.bash sets repository
-# What scripts/demo and scripts/check-nginx share: nginx's site file for a directory and ports of their own, so that both run
+# What stack.bash and scripts/check-nginx share: nginx's site file for a directory and ports of their own, so that both run
 # what is installed on a server. To be sourced, after common.bash.
 
 # print_nginx_site DIRECTORY PORT PLAIN_PORT: the site file for 127.0.0.1. The certificate is DIRECTORY/tls.crt and tls.key, the

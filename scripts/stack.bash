@@ -2,8 +2,8 @@
 # shellcheck disable=SC2154 # `repository` and `directory` are common.bash's
 # The whole product in a temporary directory: nginx with TLS, two workers and the maintenance process, and the simulator of
 # GitHub and of an OIDC provider. To be sourced after common.bash. Before `set_up`, `port` says where the service shall
-# listen, `programs` where the programs are, and `unlimited=true` that nginx's limits are off; afterwards `base` is the service's URL, `github` the simulator's, and
-# `$directory/tls.crt` the certificate to trust.
+# listen, `programs` where the programs are, and `unlimited=true` that nginx's limits are off; afterwards `base` is the
+# service's URL, `github` the simulator's, and `$directory/tls.crt` the certificate to trust.
 
 # shellcheck source-path=SCRIPTDIR source=nginx.bash
 source "$repository/scripts/nginx.bash"
@@ -145,4 +145,11 @@ set_up() {
   # A negative answer about readiness is kept for a few seconds, so first of all its conditions.
   wait_for "$github/oidc/.well-known/openid-configuration"
   wait_for --cacert "$directory/tls.crt" "$base/health/ready"
+}
+
+# token_for NAME: a token of the simulated identity provider.
+token_for() {
+  curl -q -fsS -m 10 -H 'Content-Type: application/json' \
+    -d "{\"claims\":{\"sub\":\"$1\",\"email\":\"$1@example.com\",\"email_verified\":true},\"lifetime\":3600}" \
+    "$github/oidc/token" | jq -r .access_token
 }

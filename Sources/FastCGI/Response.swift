@@ -9,7 +9,9 @@ public struct Response: Sendable, Equatable {
 
   /// A line of the head. Control characters are left out when it is written.
   public struct Header: Sendable, Equatable {
+    /// As it is written; compared without regard to case.
     public var name: String
+    /// In UTF-8.
     public var value: String
 
     /// A header of this name with this value.

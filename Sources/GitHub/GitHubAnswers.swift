@@ -13,6 +13,7 @@ public struct RegistrationToken: Sendable, Decodable {
 public struct GitHubRunner: Sendable, Decodable, Equatable {
   /// Unique in the organization; a repository's runners have ids of their own.
   public let id: Int64
+  /// Unique in the organization, whatever the case.
   public let name: String
   /// `unknown` for a runner that has never connected.
   public let os: String?
@@ -22,10 +23,12 @@ public struct GitHubRunner: Sendable, Decodable, Equatable {
   public let busy: Bool
   /// Names, in the order in which GitHub lists them; those that GitHub adds by itself are among them.
   public let labels: [GitHubLabel]
-  /// Not in every answer, as the next.
+  /// nil where the answer does not show it, as lists do not.
   public let runnerGroupID: Int64?
+  /// Whether GitHub takes it off its list after one job; nil where the answer does not show it.
   public let ephemeral: Bool?
 
+  /// Whether it is connected.
   public var isOnline: Bool { status == "online" }
 
   /// GitHub's own larger hosted runners are in the organization's list, with no labels. `config.sh` makes no runner that has
@@ -41,11 +44,13 @@ public struct GitHubRunner: Sendable, Decodable, Equatable {
 
 /// A label as GitHub shows it.
 public struct GitHubLabel: Sendable, Decodable, Equatable {
+  /// As GitHub spells it; compared without regard to case.
   public let name: String
 }
 
 /// A runner that is there and has not connected yet, and what it connects with.
 public struct JITConfiguration: Sendable, Decodable {
+  /// Not connected yet.
   public let runner: GitHubRunner
   /// A secret: whoever has it is the runner.
   public let encodedConfiguration: String
@@ -77,7 +82,9 @@ struct RunnerPageBody: Decodable {
 
 /// A runner group of the organization.
 public struct RunnerGroup: Sendable, Decodable, Equatable {
+  /// Unique in the organization; `runner_group_id` of requests.
   public let id: Int64
+  /// By which `config.sh` finds it (`--runnergroup`).
   public let name: String
   /// Whether it takes the runners for which none is named.
   public let isDefault: Bool
@@ -106,6 +113,7 @@ public struct AppDescription: Sendable, Decodable {
 
 /// The App's installation as GitHub shows it.
 public struct InstallationDescription: Sendable, Decodable {
+  /// Who has installed the App; nil where GitHub does not say.
   public let account: Account?
   /// What the organization has granted, which may be less than the App asks for.
   public let permissions: [String: String]
@@ -114,6 +122,7 @@ public struct InstallationDescription: Sendable, Decodable {
 
   /// The organization or person that has installed the App.
   public struct Account: Sendable, Decodable {
+    /// The name in URLs; compared without regard to case.
     public let login: String
   }
 }
@@ -124,18 +133,17 @@ public struct WebhookDelivery: Sendable, Decodable {
   public let id: Int64
   /// Of what was to be delivered; the same in each attempt.
   public let guid: String
+  /// When it was attempted.
   public let deliveredAt: Date
-  /// Whether somebody had asked for it to be sent again.
-  public let redelivery: Bool
+  /// `X-GitHub-Event`
   public let event: String
+  /// `action` of the payload; nil for an event that has none.
   public let action: String?
   /// nil for one that is about the App itself.
   public let installationID: Int64?
-  /// Of our answer, as GitHub has it.
-  public let statusCode: Int
 
   private enum CodingKeys: String, CodingKey {
-    case id, guid, deliveredAt, redelivery, event, action, statusCode
+    case id, guid, deliveredAt, event, action
     case installationID = "installationId"
   }
 }

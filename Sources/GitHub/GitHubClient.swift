@@ -1,4 +1,4 @@
-import Concurrency
+public import Concurrency
 public import Foundation
 public import HTTPClient
 
@@ -29,7 +29,7 @@ public struct GitHubClient: Sendable {
   public init(
     apiURL: String, organization: String, credentials: AppCredentials, http: HTTPClient,
     maximumWaiters: Int? = nil, now: @escaping @Sendable () -> Date,
-    uptime: @escaping @Sendable () -> Duration = GitHubClient.systemUptime,
+    uptime: @escaping @Sendable () -> Duration = Uptime.ofProcess,
     pause: @escaping @Sendable (Duration) -> Void = GitHubClient.sleep
   ) {
     self.apiURL = apiURL
@@ -57,12 +57,6 @@ public struct GitHubClient: Sendable {
 
   /// For a token, all attempts together.
   private static let mintingTime: Duration = .seconds(10)
-
-  /// Time since the first use, by a clock that nobody sets: what pauses and deadlines are measured by.
-  public static let systemUptime: @Sendable () -> Duration = {
-    let start = ContinuousClock.now
-    return { ContinuousClock.now - start }
-  }()
 
   /// Keeps the thread waiting for so long.
   public static let sleep: @Sendable (Duration) -> Void = { duration in

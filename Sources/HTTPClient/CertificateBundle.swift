@@ -4,6 +4,7 @@ import Foundation
 public enum CertificateBundle {
   /// Why it cannot be used, for the admin who configured it.
   public struct Fault: Error, Sendable, Equatable {
+    /// A sentence that names the file.
     public let reason: String
   }
 

@@ -2,11 +2,15 @@
 public struct HTTPRequest: Sendable {
   /// The methods that are used; those that change something at the host are POST and DELETE.
   public enum Method: String, Sendable {
+    /// Changes nothing, and so may be repeated.
     case get = "GET"
+    /// The only one that is sent with a body.
     case post = "POST"
+    /// Done twice, it comes to the same.
     case delete = "DELETE"
   }
 
+  /// Whether it asks, makes or removes something.
   public var method: Method
   /// https; http to this machine only.
   public var url: String

@@ -6,6 +6,7 @@ public struct VerificationKey: Sendable {
   public let keyID: String?
   /// `alg`, the only one that the key may be used with (RFC 8725 section 3.1); nil where the JWK does not restrict it.
   public let algorithm: SignatureAlgorithm?
+  /// What it verifies with. The restrictions above are the caller's to keep; `JWKSet.key(id:algorithm:)` keeps them.
   public let key: PublicKey
 
   /// Reads a JWK (RFC 7517 section 4). Throws `unusableKey` for one that must not verify signatures: another `use`,

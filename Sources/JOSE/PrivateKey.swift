@@ -3,6 +3,7 @@ import COpenSSL
 /// A key to sign with: the GitHub App's, or, in tests and in the simulator, an identity provider's.
 /// Immutable, and safe to use from any thread. Never printed: it has no description.
 public final class PrivateKey: Sendable {
+  /// Which algorithms it can sign with: those of this `SignatureAlgorithm.keyType`.
   public let type: KeyType
   let key: OpenSSLKey
 

@@ -6,6 +6,7 @@ public final class PublicKey: Sendable {
   /// Bytes of an Ed25519 key.
   static let ed25519Size = 32
 
+  /// Which algorithms it can verify: those of this `SignatureAlgorithm.keyType`.
   public let type: KeyType
   let key: OpenSSLKey
 

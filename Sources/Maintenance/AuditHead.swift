@@ -1,11 +1,11 @@
 import Logging
-public import Storage
+import Storage
 
 extension Maintenance {
   /// When the audit log's head was last written to the journal.
   public struct LoggedHead: Sendable, Equatable {
-    public let head: AuditHead
-    public let time: ContinuousClock.Instant
+    let head: AuditHead
+    let time: ContinuousClock.Instant
   }
 
   /// From one head in the journal to the next.

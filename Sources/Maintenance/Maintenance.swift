@@ -9,12 +9,15 @@ public import Storage
 public struct Maintenance: Sendable {
   /// What the configuration says about maintenance.
   public struct Options: Sendable {
+    /// The organization whose runners are looked after, by its login.
     public var organization: String
+    /// GitHub's id of the App's installation in it.
     public var installationID: Int64
     /// Seconds from one full sync to the next.
     public var syncInterval: Int
     /// How long a runner may be offline before it is removed. In hours; zero: for ever.
     public var staleAfterHours: Int
+    /// What becomes of runners at GitHub that nobody provisioned here.
     public var unmanagedRunners: UnmanagedRunners
     /// Whether the App's webhooks are received here.
     public var receivesWebhooks: Bool

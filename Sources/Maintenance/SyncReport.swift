@@ -22,6 +22,7 @@ public struct SyncReport: Sendable {
 
 /// How a sync ended.
 public enum SyncOutcome: Sendable {
+  /// Every page was read, and what followed from them is stored, unless it was a dry run.
   case done(SyncReport)
   /// GitHub was not asked, or not to the end: why, and in how many seconds it makes sense again, where that is known.
   case paused(reason: String, retryAfter: Int?)

@@ -11,8 +11,9 @@ public struct ClaimRule: Sendable {
     case pattern(Pattern)
   }
 
+  /// Where the claim stands in the token.
   public let claim: ClaimPath
-  public let condition: Condition
+  let condition: Condition
 
   /// The claim of this path must satisfy the condition; a token that lacks the claim is refused.
   public init(_ claim: ClaimPath, _ condition: Condition) {

@@ -14,6 +14,7 @@ public enum TokenCheck: String, Sendable, CaseIterable {
   case type
   /// The provider has exactly one key for it.
   case key
+  /// The signature is that of this key over the first two segments (RFC 7515 section 5.2).
   case signature
   /// No claim's name is a look-alike of one that is read.
   case claimNames = "claim names"

@@ -2,18 +2,23 @@ import JOSE
 import StrictJSON
 
 /// What a token says of itself, as far as it can be read: for the log of those that were refused. Nothing in it was
-/// verified, and nothing may be decided on it.
+/// verified, and nothing may be decided on it. Texts of the token's are cut after 255 Unicode scalars.
 public struct TokenFacts: Sendable {
-  /// `alg`, `kid` and `typ` of the header.
+  /// `alg` of the header.
   public let algorithm: String?
+  /// `kid` of the header.
   public let keyID: String?
+  /// `typ` of the header.
   public let type: String?
-  /// `iss`, `sub` and `jti`.
+  /// `iss`
   public let issuer: String?
+  /// `sub`
   public let subject: String?
+  /// `jti`
   public let tokenID: String?
-  /// `aud`, several with commas between them, and `exp`.
+  /// `aud`, several with commas between them.
   public let audience: String?
+  /// `exp`, in seconds since 1970.
   public let expiry: String?
   /// Of the whole token, by which it can be recognised, in hex.
   public let sha256: String?

@@ -1,4 +1,4 @@
-import Concurrency
+public import Concurrency
 public import Foundation
 public import HTTPClient
 public import JOSE
@@ -51,7 +51,7 @@ public struct TokenValidator: Sendable {
   /// Throws `cryptography` where the system has no random bytes.
   public init(
     providers: [Provider], http: HTTPClient, options: Options = Options(),
-    uptime: @escaping @Sendable () -> Duration = TokenValidator.systemUptime
+    uptime: @escaping @Sendable () -> Duration = Uptime.ofProcess
   ) throws(JOSEError) {
     let waiters = WaitLimit(options.maximumWaiters)
     // One provider that hangs leaves the others half of the places.
@@ -69,12 +69,6 @@ public struct TokenValidator: Sendable {
     verifiedSignatures = try VerifiedSignatures()
     self.uptime = uptime
   }
-
-  /// Time since some fixed point in this process, unaffected by clock steps.
-  public static let systemUptime: @Sendable () -> Duration = {
-    let start = ContinuousClock.now
-    return { ContinuousClock.now - start }
-  }()
 
   /// Validates a token in the order of RFC 7515 section 5.2 and RFC 7519 section 7.2, cheap checks first: nothing is
   /// fetched for an issuer that is not ours, and no claim but `iss` is believed before the signature.

@@ -2,9 +2,11 @@
 public struct AccessReview: Sendable, Equatable {
   /// What one identity was given.
   public struct Provisioned: Sendable, Equatable {
+    /// What people call the caller (`Principal.identity`); empty where the record names nobody.
     public let identity: String
     /// Registration tokens and JIT configs that were handed out.
     public let runners: Int
+    /// When the last of them was handed out.
     public let lastAt: Timestamp
     /// Every label that was granted, in lower case, sorted.
     public let labels: [String]
@@ -26,8 +28,11 @@ public struct AccessReview: Sendable, Equatable {
 
   /// How often one identity got one error code.
   public struct Refused: Sendable, Equatable {
+    /// As the caller saw it; empty where the record has none.
     public let errorCode: String
+    /// What people call the caller; empty where the record names nobody.
     public let identity: String
+    /// How many requests; at least 1.
     public let count: Int
 
     public init(errorCode: String, identity: String, count: Int) {
@@ -39,10 +44,13 @@ public struct AccessReview: Sendable, Equatable {
 
   /// A label policy that was made, replaced or deleted.
   public struct PolicyChange: Sendable, Equatable {
+    /// When it was recorded.
     public let at: Timestamp
+    /// `policyCreated`, `policyUpdated` or `policyDeleted`.
     public let kind: AuditEvent.Kind
     /// Whose policy it is.
     public let identity: String
+    /// The admin's identity, or `cli:` and a user; empty where the record names nobody.
     public let changedBy: String
 
     public init(at: Timestamp, kind: AuditEvent.Kind, identity: String, changedBy: String) {
@@ -55,10 +63,15 @@ public struct AccessReview: Sendable, Equatable {
 
   /// A runner that is there at the time of the review.
   public struct LiveRunner: Sendable, Equatable {
+    /// Unique among the organization's live runners, whatever the case.
     public let name: String
+    /// What people call its owner.
     public let identity: String
+    /// Never `deleted`.
     public let status: RunnerStatus
+    /// As they were granted.
     public let labels: [String]
+    /// When it was asked for.
     public let createdAt: Timestamp
 
     public init(
@@ -77,7 +90,10 @@ public struct AccessReview: Sendable, Equatable {
     }
   }
 
+  /// Whose live runners are listed, by its login. The rest of the review is of the whole audit log, which knows one
+  /// organization only.
   public let organization: String
+  /// The first moment of the period.
   public let since: Timestamp
   /// Not part of the period itself.
   public let until: Timestamp

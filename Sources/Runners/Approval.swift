@@ -1,12 +1,16 @@
 /// What an admin approves: a provision request in one canonical form, so that equal requests are equal values.
 public struct ApprovalRequest: Sendable, Equatable {
+  /// The name that was asked for, or what a generated one is to begin with.
   public let name: ProvisionRequest.Name
   /// In lower case, sorted, each once: GitHub compares labels without regard to case, and their order means nothing.
   public let labels: [Label]
   /// The group that was asked for, or the default one.
   public let runnerGroupID: Int64
+  /// Whether the runner is to go after one job. Always so for a JIT runner.
   public let ephemeral: Bool
+  /// Whether the runner is not to update its software by itself.
   public let disableUpdate: Bool
+  /// What is to be handed out.
   public let kind: Provisioning
   /// Of a JIT runner, which always has one; nil for any other.
   public let workFolder: WorkFolder?
@@ -40,6 +44,7 @@ public enum ApprovalStatus: String, Sendable, CaseIterable {
   case pending
   /// The request may be sent again, once, with the approval's id.
   case approved
+  /// An admin turned it down, or took it back before it was used.
   case denied
   /// A runner was provisioned on it.
   case used
@@ -49,7 +54,10 @@ public enum ApprovalStatus: String, Sendable, CaseIterable {
 
 /// What an admin may make of a request.
 public enum ApprovalDecision: String, Sendable, CaseIterable {
-  case approve, deny
+  /// The request may be carried out once. Only of one that waits.
+  case approve
+  /// It may not. Of one that waits, or that was approved and has not been used.
+  case deny
 
   /// How the approval stands afterwards.
   public var status: ApprovalStatus {
@@ -71,6 +79,7 @@ public struct Approval: Sendable, Equatable {
 
   /// A random UUID in lower case.
   public let id: String
+  /// The organization whose runner it is about, by its login.
   public let organization: String
   /// Who asked.
   public let owner: Principal
@@ -140,10 +149,34 @@ extension Approval {
   /// Why a request is not covered.
   public enum Objection: Sendable, Equatable, CaseIterable {
     // What was approved is another request.
-    case otherPrincipal, otherName, otherLabels, otherRunnerGroup, otherKind, otherEphemeral
-    case otherDisableUpdate, otherWorkFolder
+
+    /// Somebody else asked for it, by issuer and subject.
+    case otherPrincipal
+    /// It is for another name or another prefix.
+    case otherName
+    /// It is for other labels, whatever their order and case.
+    case otherLabels
+    /// It is for another runner group. Where none is asked for that is the default one.
+    case otherRunnerGroup
+    /// It is for a JIT runner and a registration token is asked for, or the reverse.
+    case otherKind
+    /// It is for a runner that goes after one job and one that stays is asked for, or the reverse.
+    case otherEphemeral
+    /// It is for a runner that updates itself and one that does not is asked for, or the reverse.
+    case otherDisableUpdate
+    /// It is for another work folder. Not said where the kind differs, since only JIT runners have one.
+    case otherWorkFolder
+
     // It cannot be used, whatever for.
-    case pending, denied, expired, used
+
+    /// No admin has decided yet: the caller is too early, and has done nothing wrong.
+    case pending
+    /// An admin turned it down, or took it back.
+    case denied
+    /// Its time has run out.
+    case expired
+    /// A runner was provisioned on it already.
+    case used
   }
 
   /// Everything that speaks against honouring a request on this approval, in the order of the cases; empty if it is good.

@@ -20,14 +20,19 @@ public struct AuditEvent: Sendable, Equatable {
     case statusChange = "status_change"
     /// An admin asked what another's request would come to.
     case policyExplained = "policy_explained"
+    /// An admin stored a label policy for an identity that had none.
     case policyCreated = "policy_created"
+    /// An admin replaced an identity's label policy.
     case policyUpdated = "policy_updated"
+    /// An admin deleted an identity's label policy: what the token claims, or the default, applies from then on.
     case policyDeleted = "policy_deleted"
     /// Somebody who is no admin asked for what only admins may.
     case adminDenied = "admin_denied"
     /// A caller asked for a runner that an admin has to approve.
     case approvalRequested = "approval_requested"
+    /// An admin approved a request, or tried to in vain: `success` says which.
     case approvalApproved = "approval_approved"
+    /// An admin denied a request or took an approval back, or tried to in vain: `success` says which.
     case approvalDenied = "approval_denied"
     /// GitHub's whole list of runners was read and compared with what is known here.
     case sync
@@ -51,12 +56,17 @@ public struct AuditEvent: Sendable, Equatable {
 
   /// A value of `data`. Never a secret.
   public enum Value: Sendable, Equatable {
+    /// A string of JSON; times are such, in RFC 3339.
     case text(String)
+    /// A number of JSON without a fraction.
     case number(Int64)
+    /// `true` or `false`.
     case flag(Bool)
+    /// An array of strings.
     case texts([String])
   }
 
+  /// What happened, or was tried: whether it came about says `success`.
   public let kind: Kind
   /// Whether it came about.
   public var success: Bool
@@ -68,6 +78,7 @@ public struct AuditEvent: Sendable, Equatable {
   public var actor: Actor
   /// Our id of the runner, not GitHub's.
   public var runnerID: String?
+  /// The runner's name. Where it was still to be generated, its prefix and `-*`.
   public var runnerName: String?
   /// What else there is to say. No secret.
   public var data: [String: Value]

@@ -2,6 +2,7 @@
 public struct Installation: Sendable, Equatable {
   /// Whether GitHub lets the App act for the organization.
   public enum State: String, Sendable, CaseIterable {
+    /// It does. Also what is assumed before GitHub has told anything else.
     case active
     /// The organization has suspended it: GitHub answers nothing until it is taken up again.
     case suspended
@@ -9,12 +10,15 @@ public struct Installation: Sendable, Equatable {
     case deleted
   }
 
+  /// As GitHub told it last.
   public var state: State
+  /// When another state than the one before was noted here; nil where that never happened.
   public var stateChangedAt: Timestamp?
   /// nil until GitHub has shown a rate limit.
   public var budget: RateLimitBudget?
-  /// The number of the last sync that was complete; zero before the first.
+  /// The number of the last sync that came to its end; zero before the first.
   public var lastSync: Int64
+  /// When that sync came to its end; nil before the first.
   public var lastSyncAt: Timestamp?
   /// How many runners the organization had at GitHub then.
   public var lastSyncRunners: Int?

@@ -2,10 +2,17 @@
 public struct InstallationEvent: Sendable, Equatable {
   /// What the organization did with the installation, in GitHub's words.
   public enum Action: String, Sendable {
-    case suspend, unsuspend, deleted
+    /// The App may do nothing until it is taken up again.
+    case suspend
+    /// The App may do again what it might before it was suspended.
+    case unsuspend
+    /// The organization has removed it. If it comes back, then as another installation.
+    case deleted
   }
 
+  /// GitHub's id of the installation.
   public let installationID: Int64
+  /// What happened to it: `action` of the payload.
   public let action: Action
   /// When the installation was last changed. GitHub's own examples of taking one up again still tell the time of the
   /// suspension.

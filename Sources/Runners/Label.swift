@@ -1,8 +1,10 @@
-/// A runner label: 1–256 ASCII letters, digits, `.`, `_` and `-`. Equal without regard to case, as at GitHub; keeps the
-/// spelling that it came with.
+/// A runner label: 1–256 ASCII letters, digits, `.`, `_` and `-`, not beginning with `-`. Equal without regard to case, as
+/// at GitHub; keeps the spelling that it came with.
 public struct Label: Sendable, Hashable, CustomStringConvertible {
   /// In characters, which are bytes.
   public static let maximumLength = 256
+  /// For people.
+  public static let rule = "1 to \(maximumLength) of A-Z a-z 0-9 . _ -, not beginning with -"
   /// How many a runner may have at most; GitHub's own limit.
   public static let maximumCount = 100
 

@@ -13,6 +13,7 @@ public struct LabelPattern: Sendable, Equatable, CustomStringConvertible {
     pattern = try Pattern(source, ignoringCase: true, alphabet: .ascii)
   }
 
+  /// As the admin, or the token, wrote it.
   public var source: String { pattern.source }
 
   public var description: String { source }

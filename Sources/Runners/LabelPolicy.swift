@@ -9,7 +9,11 @@ public struct LabelPolicy: Sendable, Equatable {
   /// Of a description, in Unicode scalars.
   public static let maximumDescriptionLength = 1000
 
-  /// Whether a text can be the description of a policy: not too long, and without control characters but newlines and tabs.
+  /// Of a description, for people.
+  public static let descriptionRule =
+    "at most \(maximumDescriptionLength) characters, without control characters but newlines and tabs"
+
+  /// Whether a text can be the description of a policy: it follows `descriptionRule`.
   public static func isDescription(_ text: String) -> Bool {
     text.unicodeScalars.count <= maximumDescriptionLength
       && text.unicodeScalars.allSatisfy {
@@ -130,10 +134,13 @@ extension ApplicablePolicy {
       reasons: reasons.compactMap(\.self), labels: labels, requiresApproval: requiresApproval)
   }
 
+  /// Whether any of the policies wants an admin to approve each runner. The default never does.
   public var requiresApproval: Bool { policies.contains(where: \.requiresApproval) }
 
+  /// Whether any of the policies refuses registration tokens.
   public var requiresJIT: Bool { policies.contains(where: \.requiresJIT) }
 
+  /// Whether any of the policies refuses runners that stay after a job.
   public var requiresEphemeral: Bool { policies.contains(where: \.requiresEphemeral) }
 
   /// The smallest limit; nil for none.

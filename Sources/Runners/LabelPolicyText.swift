@@ -1,15 +1,21 @@
 /// A label policy as it is written: for storing, showing and comparing, which must not depend on whether a pattern still
 /// compiles. `LabelPolicy` is what decides.
 public struct LabelPolicyText: Sendable, Equatable {
+  /// Labels, or `*` for every label but those of GitHub's hosted runners.
   public let allowedLabels: [String]
   /// The patterns' sources.
   public let labelPatterns: [String]
+  /// How many live runners the caller may have. nil for no limit; zero for none.
   public let maximumRunners: Int?
+  /// Whether an admin approves each runner.
   public let requiresApproval: Bool
   /// nil for the default group only.
   public let allowedRunnerGroups: Set<Int64>?
+  /// Whether registration tokens are refused.
   public let requiresJIT: Bool
+  /// Whether runners that stay after a job are refused.
   public let requiresEphemeral: Bool
+  /// For people; nil where the admin wrote none.
   public let description: String?
 
   public init(
@@ -41,6 +47,7 @@ public struct LabelPolicyText: Sendable, Equatable {
 /// Why a policy that was saved cannot decide: a library has been replaced since, or somebody else wrote the row. For the
 /// log; an admin mends it by saving the policy anew.
 public struct UnusableLabelPolicy: Error, Equatable, CustomStringConvertible {
+  /// Whose policy it is.
   public let userIdentity: String
   /// The entry that is no label or pattern.
   public let entry: String

@@ -2,6 +2,7 @@
 public struct ListedRunner: Sendable, Equatable, Codable {
   /// Unique in the organization.
   public let id: Int64
+  /// As GitHub spells it; compared without regard to case.
   public let name: String
   /// `unknown` for a runner that has never connected.
   public let os: String?
@@ -11,8 +12,9 @@ public struct ListedRunner: Sendable, Equatable, Codable {
   public let isBusy: Bool
   /// Names, those that GitHub adds by itself among them.
   public let labels: [String]
-  /// Not in every answer, as the next.
+  /// GitHub's id of its group; nil where the answer does not show it.
   public let runnerGroupID: Int64?
+  /// Whether GitHub takes it off its list after one job; nil where the answer does not show it.
   public let isEphemeral: Bool?
 
   public init(

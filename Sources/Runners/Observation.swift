@@ -1,9 +1,11 @@
 /// What a look at GitHub found about one runner.
 public enum Observation: Sendable, Equatable {
+  /// GitHub has it under this id. `isOnline`: it is connected; `isBusy`: it has a job.
   case present(githubRunnerID: Int64, isOnline: Bool, isBusy: Bool)
   /// GitHub answered that there is no such runner. `lookedAt`: when it was asked, by this clock.
   case absent(lookedAt: Timestamp)
 
+  /// Whether there is no such runner at GitHub.
   public var isAbsent: Bool {
     if case .absent = self { true } else { false }
   }
@@ -12,9 +14,9 @@ public enum Observation: Sendable, Equatable {
 extension Runner {
   /// The runner after a look at GitHub: a pure decision, so that a refresh, a sync and a webhook agree.
   ///
-  /// A runner that never showed up stays pending, or is again, for as long as somebody may still register it. GitHub has a JIT runner
-  /// from the moment that it was asked for one, so that such a runner is not there because GitHub shows it, but once it has
-  /// connected: until then it is pending, and offline when its hour is over.
+  /// A runner that never showed up stays pending, or is again, for as long as somebody may still register it. GitHub has a
+  /// JIT runner from the moment that it was asked for one, so that such a runner is not there because GitHub shows it, but
+  /// once it has connected: until then it is pending, and offline when its hour is over.
   public func observed(_ observation: Observation, at now: Timestamp) -> Runner {
     guard status != .deleted else { return self }
     var next = self

@@ -8,6 +8,7 @@ public struct PolicyVerdict: Sendable, Equatable {
   /// Whether an admin has to approve before the request is carried out. No reason against it.
   public let requiresApproval: Bool
 
+  /// Whether nothing speaks against the request. It may have to be approved all the same.
   public var isAllowed: Bool { reasons.isEmpty }
 
   /// Why a request is not allowed.
@@ -32,7 +33,9 @@ public struct PolicyVerdict: Sendable, Equatable {
 
 /// What became of one label.
 public struct LabelVerdict: Sendable, Equatable {
+  /// One of the request's, in its spelling.
   public let label: Label
+  /// Whether it is allowed, and by which rule or why not.
   public let outcome: Outcome
 
   /// The outcome for this label.
@@ -43,7 +46,9 @@ public struct LabelVerdict: Sendable, Equatable {
 
   /// Whether the label is allowed, and what says so.
   public enum Outcome: Sendable, Equatable {
+    /// By this rule; where two policies apply, by the stored one's.
     case allowed(by: Rule)
+    /// For this reason. One such label is enough for the request to be refused.
     case denied(Denial)
   }
 

@@ -6,6 +6,7 @@ public struct Principal: Sendable, Hashable {
   public let subject: String
   /// What people read and policies are written against.
   public let identity: String
+  /// Whether they may do what only admins of this service may. Not stored: false for the owner of a stored runner or approval.
   public let isAdmin: Bool
 
   public init(issuer: String, subject: String, identity: String, isAdmin: Bool) {

@@ -23,8 +23,11 @@ public struct DeliveryID: Sendable, Hashable, CustomStringConvertible {
 
 /// A delivery that was about something of ours and has been acted on.
 public struct ProcessedDelivery: Sendable, Equatable {
+  /// The same for each attempt at this delivery.
   public let id: DeliveryID
+  /// `X-GitHub-Event`: `workflow_job` or `installation`.
   public let event: String
+  /// `action` of the payload.
   public let action: String
   /// What it is about: the id of a job, or of an installation.
   public let subject: Int64

@@ -8,6 +8,7 @@ public struct ProvisionRequest: Sendable, Equatable {
     case generated(RunnerNamePrefix)
   }
 
+  /// The runner's name, or what it is to begin with.
   public var name: Name
   /// Without duplicates.
   public var labels: [Label]

@@ -12,6 +12,7 @@ public struct RateLimitBudget: Sendable, Equatable {
 
   /// Requests an hour.
   public let limit: Int
+  /// How many of them are left until `resetAt`.
   public let remaining: Int
   /// When `remaining` is `limit` again.
   public let resetAt: Timestamp
@@ -34,7 +35,7 @@ public struct RateLimitBudget: Sendable, Equatable {
 
   /// Seconds until the limit is there again; at least 1.
   public func retryAfter(at now: Timestamp) -> Int {
-    Int(clamping: max(1, (resetAt.milliseconds - now.milliseconds + 999) / 1000))
+    resetAt.wait(from: now)
   }
 
   /// What is known once `other` was heard too, in whatever order the two were sent: of one window the smaller rest, of two

@@ -6,6 +6,7 @@ public struct Runner: Sendable, Equatable {
   public let name: RunnerName
   /// The GitHub organization that it belongs to.
   public let organization: String
+  /// Where it stands by what GitHub or a webhook told last, or by time.
   public var status: RunnerStatus
   /// Whether it had a job when it was last heard of.
   public var busy: Bool
@@ -19,6 +20,7 @@ public struct Runner: Sendable, Equatable {
   public let ephemeral: Bool
   /// Whether it does not update its software by itself.
   public let disableUpdate: Bool
+  /// By what it came, or is to come, to be known at GitHub.
   public let provisioning: Provisioning
   /// Who asked for it. Issuer and subject decide whose it is; the identity is for people.
   public let owner: Principal
@@ -79,7 +81,9 @@ public struct Runner: Sendable, Equatable {
 
 /// That a runner is to be removed at GitHub, as soon as GitHub lets it be.
 public struct Removal: Sendable, Equatable {
+  /// Why, and so the `deletionReason` once it is removed.
   public let reason: DeletionReason
+  /// Since when it is to be removed. Who has waited longest is removed first.
   public let requestedAt: Timestamp
 
   public init(reason: DeletionReason, requestedAt: Timestamp) {

@@ -4,6 +4,7 @@ public struct RunnerList: Sendable {
   public struct Page: Sendable, Equatable {
     /// Of the whole list, as this page has it.
     public let totalCount: Int
+    /// In GitHub's order.
     public let runners: [ListedRunner]
     /// What GitHub calls the request that answered with the page; nil for a page that has not changed since.
     public let requestID: String?
@@ -39,8 +40,9 @@ public struct RunnerList: Sendable {
     requestIDs.append(page.requestID)
   }
 
+  /// How many different runners the pages have.
   public var count: Int { byID.count }
-  public var pageCount: Int { requestIDs.count }
+  /// GitHub's ids of them, in no order.
   public var ids: some Collection<Int64> { byID.keys }
   /// In no order.
   public var runners: some Collection<ListedRunner> { byID.values }

@@ -16,7 +16,8 @@ enum NameCharacters {
   }
 }
 
-/// The name of a runner: 1–64 ASCII letters, digits, `.`, `_` and `-`, not beginning with `-`. GitHub compares names without regard to case.
+/// The name of a runner: 1–64 ASCII letters, digits, `.`, `_` and `-`, not beginning with `-`. GitHub compares names without
+/// regard to case.
 public struct RunnerName: Sendable, Hashable, CustomStringConvertible {
   /// In characters, which are bytes: GitHub's own limit.
   public static let maximumLength = 64

@@ -3,6 +3,7 @@
 /// It is known by its issuer and its `jti`, never by its bytes or their hash: whoever holds a token with an ECDSA
 /// signature can write another valid one for the same content.
 public struct SingleUseToken: Sendable {
+  /// `iss`
   public let issuer: String
   /// `jti`
   public let id: String

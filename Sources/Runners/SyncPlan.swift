@@ -2,8 +2,11 @@
 public struct SyncPlan: Sendable {
   /// A runner that GitHub shows otherwise than it is known here.
   public struct Change: Sendable, Equatable {
+    /// As it is known here. The change is dropped where the row is no longer this.
     public let before: Runner
+    /// As it is to be stored.
     public let after: Runner
+    /// In what it is not what was granted; nil where it is, and where it was not judged.
     public let violation: GrantViolation?
 
     /// From what is known here to what is to be stored, with what was not granted, if anything.

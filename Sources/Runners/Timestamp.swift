@@ -32,6 +32,7 @@ public struct Timestamp: Sendable, Hashable, Comparable {
     return text.utf8.count == 10 ? midnight : Timestamp(text)
   }
 
+  /// The same point in time, for Foundation.
   public var date: Date { Date(timeIntervalSince1970: Double(milliseconds) / 1000) }
 
   public static func < (left: Timestamp, right: Timestamp) -> Bool {
@@ -41,6 +42,11 @@ public struct Timestamp: Sendable, Hashable, Comparable {
   /// So many seconds later; earlier where the number is negative.
   public func adding(seconds: Int) -> Timestamp {
     Timestamp(milliseconds: milliseconds + Int64(seconds) * 1000)
+  }
+
+  /// How long to wait for this time, in whole seconds, rounded up; at least 1.
+  public func wait(from now: Timestamp) -> Int {
+    Int(clamping: max(1, (milliseconds - now.milliseconds + 999) / 1000))
   }
 
   private static let format = Date.ISO8601FormatStyle(includingFractionalSeconds: true)

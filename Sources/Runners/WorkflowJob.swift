@@ -2,15 +2,20 @@
 public struct WorkflowJob: Sendable, Equatable {
   /// What became of the job, in GitHub's words. Jobs that are only queued have no runner yet.
   public enum Action: String, Sendable {
+    /// A runner has begun it.
     case inProgress = "in_progress"
+    /// It has ended, whatever came of it.
     case completed
   }
 
+  /// GitHub's id of the job.
   public let id: Int64
+  /// Whether it has begun or ended.
   public let action: Action
-  /// The runner that has it, by GitHub's id and by name. Such ids are unique within the organization or within one
+  /// GitHub's id of the runner that has it. Such ids are unique within the organization or within one
   /// repository: another of the organization's runners may have this one.
   public let githubRunnerID: Int64
+  /// The name of that runner.
   public let runnerName: String
   /// When it started, or was completed.
   public let happenedAt: Timestamp?

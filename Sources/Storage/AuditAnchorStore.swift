@@ -5,14 +5,17 @@ import Runners
 public struct AuditAnchor: Sendable, Equatable {
   /// Of the archive's file.
   public let archiveSHA256: String
+  /// The first row that is gone.
   public let firstID: Int64
   /// What the row `firstID` continued from.
-  public let previousHash: String
+  let previousHash: String
   /// The last row that is gone.
   public let lastID: Int64
-  public let hash: String
+  /// Of the row `lastID`.
+  let hash: String
 
-  public var head: AuditHead { AuditHead(id: lastID, hash: hash) }
+  /// What the table continues from.
+  var head: AuditHead { AuditHead(id: lastID, hash: hash) }
 }
 
 extension AuditLogStore {

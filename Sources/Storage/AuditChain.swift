@@ -37,6 +37,7 @@ public enum AuditChain {
 public struct AuditHead: Sendable, Equatable {
   /// 0 where there has been no row.
   public let id: Int64
+  /// Of that row, as 64 lower-case hex digits; `AuditChain.beginning` where there has been none.
   public let hash: String
 
   public init(id: Int64, hash: String) {

@@ -10,6 +10,7 @@ public enum AuditFault: Error, Sendable, Equatable {
   case replaced(Int64)
   /// The first row there is does not continue from the beginning, or from what was archived.
   case disjoined(Int64)
+  /// There is no row of these ids, though there is one after them.
   case removed(ClosedRange<Int64>)
   /// They were the last.
   case cutOff(ClosedRange<Int64>)
@@ -29,6 +30,7 @@ public enum AuditFault: Error, Sendable, Equatable {
   case mirrorBeforeRestore(id: Int64, line: Int, path: String, record: Int64, last: Int64)
   /// The file of an archive is not the one that was written.
   case archiveUnreadable(line: Int, path: String)
+  /// The file is whole in itself or empty, and no archive that this log continues from.
   case archiveUnknown(path: String)
 }
 

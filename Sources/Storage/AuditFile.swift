@@ -11,6 +11,7 @@ public final class AuditFile: Sendable {
     var inode: ino_t
   }
 
+  /// Where lines go. A file that is moved away from here is no longer written.
   public let path: String
   private let file = Locked<OpenFile?>(nil)
 

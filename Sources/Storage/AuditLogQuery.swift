@@ -4,7 +4,9 @@ public import Runners
 
 /// Which records of the audit log to list.
 public struct AuditLogFilter: Sendable, Equatable {
+  /// nil for all.
   public var kind: AuditEvent.Kind?
+  /// Only what this identity did, byte for byte; nil for everybody.
   public var userIdentity: String?
   /// A runner's id, or if no record has it as that, a name.
   public var runner: String?
@@ -14,6 +16,7 @@ public struct AuditLogFilter: Sendable, Equatable {
   public var until: Timestamp?
   /// 1 to 1000.
   public var limit: Int
+  /// How many of the newest to leave out; 0 or more.
   public var offset: Int
 
   public init(
@@ -73,21 +76,15 @@ extension AuditLogStore {
     _ filter: AuditLogFilter, before id: Int64? = nil
   ) throws -> (sql: String, arguments: [any DatabaseValueConvertible]) {
     let sign = id == nil ? "" : "+"
-    var conditions: [String] = []
-    var arguments: [any DatabaseValueConvertible] = []
-    func require(_ condition: String, _ argument: (any DatabaseValueConvertible)?) {
-      guard let argument else { return }
-      conditions.append(condition)
-      arguments.append(argument)
-    }
+    var conditions = Conditions()
     let runnerColumn = try isRunnerID(filter.runner) ? "runner_id" : "runner_name"
-    require("\(sign)event_type = ?", filter.kind?.rawValue)
-    require("\(sign)user_identity = ?", filter.userIdentity)
-    require("\(sign)\(runnerColumn) = ?", filter.runner)
-    require("\(sign)timestamp >= ?", filter.since?.description)
-    require("\(sign)timestamp < ?", filter.until?.description)
-    require("id < ?", id)
-    return (conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND "), arguments)
+    conditions.require("\(sign)event_type = ?", filter.kind?.rawValue)
+    conditions.require("\(sign)user_identity = ?", filter.userIdentity)
+    conditions.require("\(sign)\(runnerColumn) = ?", filter.runner)
+    conditions.require("\(sign)timestamp >= ?", filter.since?.description)
+    conditions.require("\(sign)timestamp < ?", filter.until?.description)
+    conditions.require("id < ?", id)
+    return (conditions.clause, conditions.arguments)
   }
 
   /// One column or the other: an index serves a page of either, but not of both at once.

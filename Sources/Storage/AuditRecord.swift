@@ -6,18 +6,31 @@ import Runners
 public struct AuditRecord: Sendable, Equatable {
   /// The columns that say what happened, in the order in which the hash covers them.
   public enum Column: String, Sendable, CaseIterable {
+    /// When it was recorded, in the form of `Timestamp`.
     case timestamp
+    /// What happened: the raw value of an `AuditEvent.Kind`.
     case eventType = "event_type"
+    /// Whether it came about: `1` or `0`.
     case success
+    /// The error code that the caller saw, if one did.
     case errorCode = "error_code"
+    /// What was wrong, for admins.
     case errorMessage = "error_message"
+    /// What people call whoever did it; `cli:` and a user for commands, `system:` and a name for the service itself.
     case userIdentity = "user_identity"
+    /// `iss` of their token.
     case issuer
+    /// `sub` of their token.
     case oidcSub = "oidc_sub"
+    /// `X-Request-ID` of the answer.
     case requestID = "request_id"
+    /// The address that the web server saw.
     case requestIP = "request_ip"
+    /// The beginning of what the client sent: anybody's text.
     case userAgent = "user_agent"
+    /// Our id of the runner, not GitHub's.
     case runnerID = "runner_id"
+    /// Its name. Where it was still to be generated, its prefix and `-*`.
     case runnerName = "runner_name"
     /// A JSON object.
     case eventData = "event_data"

@@ -4,14 +4,14 @@ import Migrations
 /// Something of the schema that protects the audit log, and is not as this program made it.
 public struct AuditSchemaChange: Sendable, Equatable, CustomStringConvertible {
   /// What is wrong with it, as seen from what this program makes.
-  public enum Kind: String, Sendable {
+  enum Kind: Sendable {
     case missing, changed, added
   }
 
-  public let kind: Kind
+  let kind: Kind
   /// `trigger`, `table`, `index`.
-  public let type: String
-  public let name: String
+  let type: String
+  let name: String
 
   public var description: String {
     switch kind {

@@ -3,9 +3,11 @@ import Runners
 
 /// What a verified part of the audit log is like.
 public struct VerifiedAuditLog: Sendable, Equatable {
+  /// How many rows were verified.
   public let rows: Int
   /// The id of its first row; one more than that of the head where there is none.
   public let firstID: Int64
+  /// Its last row; where it has none, what the next one continues from.
   public let head: AuditHead
 
   public init(rows: Int, firstID: Int64, head: AuditHead) {

@@ -252,20 +252,31 @@ public struct Transaction {
   /// The time of everything that happens in this transaction.
   public let now: Timestamp
 
+  /// Runners, those that are deleted among them.
   public var runners: RunnerStore { RunnerStore(database: database) }
+  /// The audit log, for reading: only `Database.write(auditedIn:_:)` adds to it.
   public var auditLog: AuditLogStore { AuditLogStore(database: database, now: now) }
+  /// What admins let callers have.
   public var labelPolicies: LabelPolicyStore { LabelPolicyStore(database: database, now: now) }
+  /// What admins should look at.
   public var securityEvents: SecurityEventStore { SecurityEventStore(database: database, now: now) }
+  /// Requests that wait for an admin, and what became of others.
   public var approvals: ApprovalStore { ApprovalStore(database: database, now: now) }
+  /// Who had what in a period. Has no table of its own.
   public var accessReviews: AccessReviewStore { AccessReviewStore(database: database) }
+  /// What all processes know of the App's installation, its rate limit among it.
   public var installations: InstallationStore { InstallationStore(database: database, now: now) }
+  /// Which deliveries were acted on, and which GitHub was asked to repeat.
   public var webhookDeliveries: WebhookDeliveryStore {
     WebhookDeliveryStore(database: database, now: now)
   }
+  /// GitHub's list of runners as it was last read, to ask only for what has changed.
   public var runnerPages: RunnerPageStore { RunnerPageStore(database: database) }
+  /// Runners that nobody provisioned here and that have been reported.
   public var unmanagedRunners: UnmanagedRunnerStore {
     UnmanagedRunnerStore(database: database, now: now)
   }
+  /// Tokens that are good for one runner only and have had it.
   public var usedTokens: UsedTokenStore { UsedTokenStore(database: database, now: now) }
 }
 

@@ -6,6 +6,7 @@ public import Runners
 public final class DatabaseRestoration {
   /// How the database that is to be replaced compares with the backup.
   public enum Former: Sendable, Equatable {
+    /// There is none at the path.
     case absent
     /// It cannot be read, for this reason: what is lost with it cannot be told.
     case unreadable(String)
@@ -16,10 +17,13 @@ public final class DatabaseRestoration {
 
   /// What was put aside, and where.
   public struct Outcome: Sendable, Equatable {
+    /// The paths that the old files have now.
     public let setAside: [String]
+    /// The last row of the audit log that is in place now: the record of this restoration.
     public let head: AuditHead
   }
 
+  /// What the backup takes the place of, or would.
   public let former: Former
   private let path: String
   private let backup: String

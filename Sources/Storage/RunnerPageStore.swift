@@ -6,9 +6,11 @@ public import Runners
 public struct StoredRunnerPage: Sendable, Equatable {
   /// The URL under which it was asked for.
   public let url: String
+  /// GitHub's tag of this content, to ask whether it is still so; empty where GitHub sent none.
   public let etag: String
   /// nil on the last page.
   public let nextURL: String?
+  /// What was on it. Read back, it has no request id: GitHub gives that to an answer.
   public let page: RunnerList.Page
 
   public init(url: String, etag: String, nextURL: String?, page: RunnerList.Page) {

@@ -58,31 +58,18 @@ public struct RunnerStore {
   private static func condition(
     _ owner: Principal?, _ organization: String, _ filter: RunnerFilter
   ) -> (sql: String, arguments: [any DatabaseValueConvertible]) {
-    var condition = "WHERE organization = ?"
-    var arguments: [any DatabaseValueConvertible] = [organization]
-    if let owner {
-      condition += " AND issuer = ? AND subject = ?"
-      arguments += [owner.issuer, owner.subject]
-    }
-    if filter.isLive { condition += " AND status <> 'deleted'" }
-    if let userIdentity = filter.userIdentity {
-      condition += " AND provisioned_by = ?"
-      arguments.append(userIdentity)
-    }
-    if let status = filter.status {
-      condition += " AND status = ?"
-      arguments.append(status.rawValue)
-    }
-    if let label = filter.label {
-      condition +=
-        " AND EXISTS (SELECT 1 FROM json_each(labels) WHERE value = ? COLLATE NOCASE)"
-      arguments.append(label.description)
-    }
-    if let ephemeral = filter.ephemeral {
-      condition += " AND ephemeral = ?"
-      arguments.append(ephemeral)
-    }
-    return (condition, arguments)
+    var conditions = Conditions()
+    conditions.require("organization = ?", organization)
+    conditions.require("issuer = ?", owner?.issuer)
+    conditions.require("subject = ?", owner?.subject)
+    if filter.isLive { conditions.require("status <> 'deleted'") }
+    conditions.require("provisioned_by = ?", filter.userIdentity)
+    conditions.require("status = ?", filter.status?.rawValue)
+    conditions.require(
+      "EXISTS (SELECT 1 FROM json_each(labels) WHERE value = ? COLLATE NOCASE)",
+      filter.label?.description)
+    conditions.require("ephemeral = ?", filter.ephemeral)
+    return (conditions.clause, conditions.arguments)
   }
 
   /// How many of an owner's runners count: reservations that have not run out, and whatever was issued. What was issued may
@@ -164,8 +151,8 @@ public struct RunnerStore {
   }
 
   /// Notes that something was issued for a reservation. Returns false if the reservation is gone, is to be removed, has been
-  /// used or has run out, so that its place may be another's: then nothing may leave. `githubRunnerID`: where GitHub has made the runner
-  /// already.
+  /// used or has run out, so that its place may be another's: then nothing may leave. `githubRunnerID`: where GitHub has
+  /// made the runner already.
   public func issue(
     id: String, credentialSHA256: String, expiresAt: Timestamp, githubRunnerID: Int64? = nil,
     now: Timestamp
@@ -223,15 +210,19 @@ public struct RunnerStore {
 
 /// Which runners to list.
 public struct RunnerFilter: Sendable, Equatable {
+  /// nil for any.
   public var status: RunnerStatus?
   /// Only those that are not deleted.
   public var isLive: Bool
+  /// Only those to which this label was granted, whatever the case; nil for all.
   public var label: Label?
+  /// Only those that go after one job, or only those that stay; nil for both.
   public var ephemeral: Bool?
   /// Of their owners.
   public var userIdentity: String?
   /// 1 to 1000.
   public var limit: Int
+  /// How many of the newest to leave out; 0 or more.
   public var offset: Int
 
   public init(

@@ -57,28 +57,24 @@ public struct SecurityEventStore {
   private static func condition(
     _ filter: SecurityEventFilter, before id: Int64? = nil
   ) -> (sql: String, arguments: [any DatabaseValueConvertible]) {
-    var conditions: [String] = []
-    var arguments: [any DatabaseValueConvertible] = []
-    func require(_ condition: String, _ argument: (any DatabaseValueConvertible)?) {
-      guard let argument else { return }
-      conditions.append(condition)
-      arguments.append(argument)
-    }
-    require("event_type = ?", filter.kind?.rawValue)
-    require("severity = ?", filter.severity?.rawValue)
-    require("user_identity = ?", filter.userIdentity)
-    require("timestamp >= ?", filter.since?.description)
-    require("timestamp < ?", filter.until?.description)
-    require("id < ?", id)
-    let sql = conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND ")
-    return (sql, arguments)
+    var conditions = Conditions()
+    conditions.require("event_type = ?", filter.kind?.rawValue)
+    conditions.require("severity = ?", filter.severity?.rawValue)
+    conditions.require("user_identity = ?", filter.userIdentity)
+    conditions.require("timestamp >= ?", filter.since?.description)
+    conditions.require("timestamp < ?", filter.until?.description)
+    conditions.require("id < ?", id)
+    return (conditions.clause, conditions.arguments)
   }
 }
 
 /// Which security events to list.
 public struct SecurityEventFilter: Sendable, Equatable {
+  /// nil for all.
   public var kind: SecurityEvent.Kind?
+  /// Exactly this one; nil for all.
   public var severity: SecurityEvent.Severity?
+  /// Only what this identity caused, byte for byte; nil for everybody.
   public var userIdentity: String?
   /// First seen at this time or later.
   public var since: Timestamp?
@@ -86,6 +82,7 @@ public struct SecurityEventFilter: Sendable, Equatable {
   public var until: Timestamp?
   /// 1 to 1000.
   public var limit: Int
+  /// How many of the newest to leave out; 0 or more.
   public var offset: Int
 
   public init(

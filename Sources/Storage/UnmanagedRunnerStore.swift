@@ -4,7 +4,9 @@ public import Runners
 
 /// A runner at GitHub that nobody provisioned here and that has been reported.
 public struct UnmanagedRunner: Sendable, Equatable {
+  /// GitHub's id, unique in the organization.
   public let githubRunnerID: Int64
+  /// As it was when it was first seen.
   public let name: String
 }
 

@@ -1,13 +1,18 @@
 /// A JSON value as it was written: nothing repaired, nothing folded, member order kept.
 public enum JSONValue: Sendable, Equatable {
+  /// A member that is null is there, unlike one that is absent.
   case null
+  /// `true` or `false`, never a number or text that stands for one.
   case bool(Bool)
   /// A number written without fraction or exponent that fits 64 bits.
   case integer(Int64)
   /// Any other number. Always finite.
   case double(Double)
+  /// With its escapes resolved. Two strings are equal if their bytes are.
   case string(String)
+  /// In the order in which they were written.
   case array([JSONValue])
+  /// No two of its members have the same name.
   case object(JSONObject)
 
   /// The text, if this is a string.
@@ -66,7 +71,9 @@ public enum JSONValue: Sendable, Equatable {
 public struct JSONObject: Sendable, Equatable {
   /// One name and its value.
   public struct Member: Sendable, Equatable {
+    /// With its escapes resolved.
     public let name: String
+    /// null is a value too.
     public let value: JSONValue
 
     public static func == (left: Member, right: Member) -> Bool {

@@ -123,10 +123,5 @@ extension Approval {
   }
 
   /// For the audit log: the name, or what it is to begin with.
-  public var runnerName: String {
-    switch requested.name {
-    case .exactly(let name): name.description
-    case .generated(let prefix): prefix.description + "-*"
-    }
-  }
+  public var runnerName: String { requested.name.text }
 }

@@ -184,9 +184,7 @@ private struct ApprovalFilter {
   /// Throws `validation` with every fault at once.
   init(_ query: Query) throws(ServiceError) {
     var reader = QueryReader(query)
-    let statuses = ApprovalStatus.allCases.map(\.rawValue).joined(separator: ", ")
-    status = reader.value(
-      "status", ApprovalStatus.init(rawValue:), "must be one of \(statuses)")
+    status = reader.choice("status")
     (limit, offset) = reader.page()
     try reader.finish()
   }

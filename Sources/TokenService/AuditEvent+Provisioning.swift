@@ -1,7 +1,7 @@
 import Runners
 
 extension ProvisionRequest.Name {
-  /// For the audit log.
+  /// For the audit log: the name, or what it is to begin with.
   var text: String {
     switch self {
     case .exactly(let name): name.description

@@ -3,7 +3,8 @@ import Runners
 import Storage
 
 extension Service {
-  /// POST /api/v1/runners/provision?dry_run=true, and the same for `jit`: what would be decided, and why. Reserves nothing and asks nobody.
+  /// POST /api/v1/runners/provision?dry_run=true, and the same for `jit`: what would be decided, and why. Reserves nothing and
+  /// asks nobody.
   func explainProvision(
     _ request: Request, _ kind: Provisioning, _ caller: Principal, _ context: RequestContext
   ) throws -> Response {

@@ -26,22 +26,30 @@ enum JSONBody {
     let mediaType = request.parameters["CONTENT_TYPE"]?.split(separator: ";").first
     guard mediaType?.trimmingCharacters(in: .whitespaces).lowercased() == "application/json"
     else { throw .unsupportedMediaType }
-    let bytes: [UInt8]
-    switch request.body {
-    case .complete(let body): bytes = body
+    return try object(parsing: try request.completeBody())
+  }
+
+  /// The JSON object that these bytes are. `subject`: what to call them where they are something else.
+  static func object(
+    parsing bytes: [UInt8], limits: JSONValue.Limits = JSONValue.Limits(), subject: String = "it"
+  ) throws(ServiceError) -> JSONObject {
+    let value: JSONValue
+    do { value = try JSONValue(parsing: bytes, limits: limits) } catch {
+      throw .invalidJSON(error.description)
+    }
+    guard let object = value.object else { throw .invalidJSON("\(subject) is not an object") }
+    return object
+  }
+}
+
+extension Request {
+  /// Every byte of the body. Throws `bodyTooLarge`, or `badRequest` where it is not what was announced.
+  func completeBody() throws(ServiceError) -> [UInt8] {
+    switch body {
+    case .complete(let bytes): return bytes
     case .tooLarge(let limit): throw .bodyTooLarge(limit: limit)
     case .malformed:
       throw .badRequest("The body does not have the length that Content-Length says.")
-    }
-    do {
-      guard let object = try JSONValue(parsing: bytes).object else {
-        throw ServiceError.invalidJSON("it is not an object")
-      }
-      return object
-    } catch let error as JSONError {
-      throw .invalidJSON(error.description)
-    } catch {
-      throw .invalidJSON("it is not an object")
     }
   }
 }

@@ -41,8 +41,7 @@ extension MemberReader {
   fileprivate mutating func allowedLabels() -> [AllowedLabel] {
     elements("allowed_labels", atMost: LabelPolicy.maximumAllowedLabels) { text throws(Fault) in
       guard let label = AllowedLabel(text) else {
-        throw Fault(
-          "must be * or 1 to \(Label.maximumLength) of A-Z a-z 0-9 . _ -, not beginning with -")
+        throw Fault("must be \(AllowedLabel.rule)")
       }
       return label
     }
@@ -84,7 +83,6 @@ extension MemberReader {
     optional(
       "description",
       { $0.string.flatMap { LabelPolicy.isDescription($0) ? $0 : nil } },
-      "must be a string of at most \(LabelPolicy.maximumDescriptionLength) characters, without control characters but newlines and tabs, or null"
-    )
+      "must be a string of \(LabelPolicy.descriptionRule), or null")
   }
 }

@@ -18,9 +18,7 @@ extension AuditLogFilter {
   /// Reads the query of a list request. Throws `validation` with every fault at once.
   fileprivate init(_ query: Query) throws(ServiceError) {
     var reader = QueryReader(query)
-    let kinds = AuditEvent.Kind.allCases.map(\.rawValue).joined(separator: ", ")
-    let kind = reader.value(
-      "event_type", AuditEvent.Kind.init(rawValue:), "must be one of \(kinds)")
+    let kind: AuditEvent.Kind? = reader.choice("event_type")
     let userIdentity = reader.userIdentity()
     let runner = reader.value(
       "runner", { RunnerName($0)?.description }, "must be the id or the name of a runner")

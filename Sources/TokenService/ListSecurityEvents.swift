@@ -21,12 +21,8 @@ extension SecurityEventFilter {
   /// Reads the query of a list request. Throws `validation` with every fault at once.
   fileprivate init(_ query: Query) throws(ServiceError) {
     var reader = QueryReader(query)
-    let kinds = SecurityEvent.Kind.allCases.map(\.rawValue).joined(separator: ", ")
-    let severities = SecurityEvent.Severity.allCases.map(\.rawValue).joined(separator: ", ")
-    let kind = reader.value(
-      "event_type", SecurityEvent.Kind.init(rawValue:), "must be one of \(kinds)")
-    let severity = reader.value(
-      "severity", SecurityEvent.Severity.init(rawValue:), "must be one of \(severities)")
+    let kind: SecurityEvent.Kind? = reader.choice("event_type")
+    let severity: SecurityEvent.Severity? = reader.choice("severity")
     let userIdentity = reader.userIdentity()
     let since = reader.time("since")
     let until = reader.time("until")

@@ -81,9 +81,7 @@ extension MemberReader {
   private mutating func labels() -> [Label] {
     elements("labels", atMost: Label.maximumCount) { text throws(Fault) in
       guard let label = Label(text) else {
-        throw Fault(
-          "must be a string of 1 to \(Label.maximumLength) of A-Z a-z 0-9 . _ -, not beginning with -"
-        )
+        throw Fault("must be a string of \(Label.rule)")
       }
       return label
     }

@@ -20,6 +20,14 @@ struct QueryReader {
     return value
   }
 
+  /// One of a type's cases, by its raw value.
+  mutating func choice<Choice>(
+    _ name: String
+  ) -> Choice? where Choice: RawRepresentable<String> & CaseIterable {
+    let choices = Choice.allCases.map(\.rawValue).joined(separator: ", ")
+    return value(name, Choice.init(rawValue:), "must be one of \(choices)")
+  }
+
   mutating func userIdentity() -> String? {
     value(
       "user_identity", { UserIdentity.isValid($0) ? $0 : nil }, "must be \(UserIdentity.rule)")

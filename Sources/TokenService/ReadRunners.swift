@@ -49,9 +49,7 @@ extension RunnerFilter {
   /// once.
   init(_ query: Query, ofAllUsers: Bool = false) throws(ServiceError) {
     var reader = QueryReader(query)
-    let statuses = RunnerStatus.allCases.map(\.rawValue).joined(separator: ", ")
-    let status = reader.value(
-      "status", RunnerStatus.init(rawValue:), "must be one of \(statuses)")
+    let status: RunnerStatus? = reader.choice("status")
     let label = reader.value("label", Label.init, "must be a label")
     let ephemeral = reader.value("ephemeral", { Bool($0) }, "must be true or false")
     let userIdentity = ofAllUsers ? reader.userIdentity() : nil

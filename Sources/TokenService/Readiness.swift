@@ -44,25 +44,8 @@ final class Readiness: Sendable {
       var container = encoder.container(keyedBy: CodingKeys.self)
       try container.encode(status, forKey: .status)
       try container.encode(checks, forKey: .checks)
-      try container.encodeIfPresent(rateLimit.map(RateLimit.init), forKey: .rateLimit)
+      try container.encodeIfPresent(rateLimit.map(RateLimitRepresentation.init), forKey: .rateLimit)
       try container.encode(timestamp, forKey: .timestamp)
-    }
-  }
-
-  private struct RateLimit: Encodable {
-    let limit: Int
-    let remaining: Int
-    let resetAt: Timestamp
-
-    enum CodingKeys: String, CodingKey {
-      case limit, remaining
-      case resetAt = "reset_at"
-    }
-
-    init(_ budget: RateLimitBudget) {
-      limit = budget.limit
-      remaining = budget.remaining
-      resetAt = budget.resetAt
     }
   }
 

@@ -14,14 +14,7 @@ extension Service {
   func receiveWebhook(_ request: Request, _ context: RequestContext) throws -> Response {
     guard let key = settings.github.webhookKey else { throw ServiceError.notFound }
     let signature = try WebhookSignature(of: request.parameters)
-    let body: [UInt8]
-    switch request.body {
-    case .complete(let bytes): body = bytes
-    case .tooLarge(let limit): throw ServiceError.bodyTooLarge(limit: limit)
-    case .malformed:
-      throw ServiceError.badRequest(
-        "The body does not have the length that Content-Length says.")
-    }
+    let body = try request.completeBody()
     try signature.verify(body, with: key)
     let headers = try WebhookHeaders(
       request.parameters, appID: settings.github.credentials.appID)

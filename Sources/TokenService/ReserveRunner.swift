@@ -93,8 +93,7 @@ extension Service {
     guard holder.status == .pending, !holder.isIssued else {
       return .runnerNameOwn(retryAfter: nil)
     }
-    let wait = holder.pendingUntil.milliseconds - transaction.now.milliseconds
-    return .runnerNameOwn(retryAfter: Int(clamping: max(1, (wait + 999) / 1000)))
+    return .runnerNameOwn(retryAfter: holder.pendingUntil.wait(from: transaction.now))
   }
 
   /// The name asked for, or one made up, if no live runner has it.

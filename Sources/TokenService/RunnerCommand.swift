@@ -1,4 +1,3 @@
-import Foundation
 import Runners
 
 /// How a machine becomes a runner, in the directory that `actions/runner` was unpacked into: as one command, or as a
@@ -17,12 +16,14 @@ struct RunnerCommand {
   static func configure(
     _ runner: Runner, token: String, githubURL: String, group: String?
   ) -> RunnerCommand {
-    var arguments = ["--unattended", "--url", quoted(githubURL)]
-    arguments += ["--name", quoted(runner.name.description)]
+    var arguments = ["--unattended", "--url", githubURL.quotedForShell]
+    arguments += ["--name", runner.name.description.quotedForShell]
     if !runner.labels.isEmpty {
-      arguments += ["--labels", quoted(runner.labels.map(\.description).joined(separator: ","))]
+      arguments += [
+        "--labels", runner.labels.map(\.description).joined(separator: ",").quotedForShell,
+      ]
     }
-    if let group { arguments += ["--runnergroup", quoted(group)] }
+    if let group { arguments += ["--runnergroup", group.quotedForShell] }
     if runner.ephemeral { arguments.append("--ephemeral") }
     if runner.disableUpdate { arguments.append("--disableupdate") }
     return RunnerCommand(
@@ -47,7 +48,7 @@ struct RunnerCommand {
 
   /// For a person to paste.
   var text: String {
-    (["\(variable)=\(Self.quoted(secret))", program] + arguments).joined(separator: " ")
+    (["\(variable)=\(secret.quotedForShell)", program] + arguments).joined(separator: " ")
   }
 
   /// For `sh`, which runs what it reads as it reads it: nothing happens before the last line.
@@ -68,7 +69,7 @@ struct RunnerCommand {
       fi
 
       # By the environment, because every user of the machine can see the arguments of a command.
-      \(variable)=\(Self.quoted(secret))
+      \(variable)=\(secret.quotedForShell)
       export \(variable)
 
       exec \(([program] + arguments).joined(separator: " "))
@@ -78,10 +79,5 @@ struct RunnerCommand {
     become_runner
 
     """
-  }
-
-  /// Quoted for a POSIX shell, whatever is in it.
-  private static func quoted(_ text: String) -> String {
-    "'" + text.replacingOccurrences(of: "'", with: "'\\''") + "'"
   }
 }

@@ -1,3 +1,4 @@
+public import Concurrency
 public import HTTPClient
 import JOSE
 public import OIDC
@@ -7,7 +8,7 @@ extension Settings {
   /// Throws where the system has no random bytes.
   public func tokenValidator(
     http: HTTPClient, only provider: Provider? = nil,
-    uptime: @escaping @Sendable () -> Duration = TokenValidator.systemUptime
+    uptime: @escaping @Sendable () -> Duration = Uptime.ofProcess
   ) throws -> TokenValidator? {
     guard isAuthenticationEnabled else { return nil }
     var options = TokenValidator.Options()

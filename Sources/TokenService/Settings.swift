@@ -5,6 +5,7 @@ public import Runners
 
 /// The configuration of the service, read once and complete: no part of the program looks at the environment.
 public struct Settings: Sendable {
+  /// Which organization's runners are registered, and as which App.
   public var github: GitHubSettings
   /// Whether callers have to prove who they are. Without is for development only.
   public var isAuthenticationEnabled: Bool
@@ -12,27 +13,36 @@ public struct Settings: Sendable {
   public var identityProviders: [Provider]
   /// Whether a token is good for one runner only.
   public var hasSingleUseTokens: Bool
+  /// Which callers are admins.
   public var adminRule: AdminRule
+  /// For callers who have neither a stored policy nor one in their token.
   public var defaultLabelPolicy: DefaultLabelPolicy
   /// How many live runners those may have to whom the default policy applies. nil for no limit.
   public var defaultMaximumRunners: Int?
   /// Whether a token may carry a policy (`runner_permissions`).
   public var hasClaimPolicies: Bool
+  /// GitHub's id of the group that is meant where a request names none.
   public var defaultRunnerGroupID: Int64
+  /// Of SQLite's file; its companions and the locks lie beside it.
   public var databasePath: String
+  /// Of the audit log's file, the mirror of the table (`AuditFile`).
   public var auditLogPath: String
+  /// Requests that one worker can have in flight at a time: 1 to 512.
   public var workerThreads: Int
   /// Seconds from one full sync with GitHub to the next.
   public var syncIntervalSeconds = 300
   /// How long a runner may be offline before it is removed; zero: for ever.
   public var staleRunnerHours = 24
+  /// What becomes of runners at GitHub that nobody provisioned here.
   public var unmanagedRunners = UnmanagedRunners.alert
+  /// Lines below it are not written.
   public var logLevel: LogLevel
   /// Names that were set and look as if they were meant for this service, which reads none such.
   public var unknownVariables: [String] = []
 
   /// How the service reaches GitHub.
   public struct GitHubSettings: Sendable {
+    /// By what the App proves that it is one.
     public var credentials: AppCredentials
     /// The organization's login.
     public var organization: String
@@ -49,14 +59,24 @@ public struct Settings: Sendable {
   /// Who administers the service over HTTP. Empty lists: nobody. The claim is believed in tokens of the first provider
   /// only: what a CI system calls a group is not what the organization's directory calls one.
   public struct AdminRule: Sendable {
+    /// Callers with one of these identities, byte for byte, are admins.
     public var identities: [String]
+    /// The name of a claim that is a text or a list of texts.
     public var claim: String
+    /// Callers in whose `claim` one of these stands, byte for byte, are admins.
     public var claimValues: [String]
   }
 
   /// `LOG_LEVEL`: how much is logged, in rising order of importance.
   public enum LogLevel: String, Sendable, CaseIterable {
-    case debug, info, warning, error
+    /// Whatever may help to find a fault, such as webhooks that are about nothing of this service's.
+    case debug
+    /// Each request, and what the processes do by themselves.
+    case info
+    /// What an admin should know, though the service does its work.
+    case warning
+    /// What did not come about and should have.
+    case error
   }
 
   var organization: String { github.organization }

@@ -13,6 +13,7 @@ public struct SettingsError: Error, Sendable, CustomStringConvertible {
     public let message: String
   }
 
+  /// At least one. A variable can have several.
   public let faults: [Fault]
 
   public var description: String {

@@ -32,16 +32,7 @@ enum WebhookBody {
   /// The payload's JSON object.
   static func payload(of body: [UInt8], _ encoding: Encoding) throws(ServiceError) -> JSONObject {
     let json = encoding == .json ? body : try formPayload(of: body)
-    do {
-      guard let object = try JSONValue(parsing: json, limits: jsonLimits).object else {
-        throw ServiceError.invalidJSON("the payload is not an object")
-      }
-      return object
-    } catch let error as JSONError {
-      throw .invalidJSON(error.description)
-    } catch {
-      throw .invalidJSON("the payload is not an object")
-    }
+    return try JSONBody.object(parsing: json, limits: jsonLimits, subject: "the payload")
   }
 
   /// The member `payload` of a form, decoded once. A form with two of them could be read in two ways.

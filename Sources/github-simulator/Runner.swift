@@ -87,8 +87,6 @@ struct RunnerRegistry: Sendable {
     return low
   }
 
-  var count: Int { runners.count }
-
   subscript(id: Int) -> Runner? { runners[id] }
 
   subscript(name: String) -> Runner? {

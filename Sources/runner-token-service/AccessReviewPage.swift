@@ -112,7 +112,8 @@ struct AccessReviewPage {
 
   /// For text and for attributes in double quotes; what a reader would not see is written out.
   private func escaped(_ text: String) -> String {
-    text.visible.replacing("&", with: "&amp;").replacing("<", with: "&lt;")
-      .replacing(">", with: "&gt;").replacing("\"", with: "&quot;").replacing("'", with: "&#39;")
+    text.visible.replacing(scalars: [
+      "&": "&amp;", "<": "&lt;", ">": "&gt;", "\"": "&quot;", "'": "&#39;",
+    ])
   }
 }

@@ -62,8 +62,7 @@ struct AccessReviewText {
   }
 
   private func section(_ title: String, _ titles: [String], _ rows: [[String]]) -> String {
-    var table = Table(titles, maximumWidth: 60)
-    for row in rows { table.measure(row) }
+    let table = Table(titles, maximumWidth: 60, for: rows)
     let lines = rows.isEmpty ? ["none"] : [table.header] + rows.map { table.line($0) }
     return ([Terminal.bold(title)] + lines).joined(separator: "\n") + "\n"
   }

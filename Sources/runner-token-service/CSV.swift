@@ -8,7 +8,7 @@ enum CSV {
 
   private static func cell(_ text: String) -> String {
     let safe = (mayBeFormula(text) ? "'" : "") + text.visible
-    return "\"" + safe.replacing("\"", with: "\"\"") + "\""
+    return "\"" + safe.replacing(scalars: ["\"": "\"\""]) + "\""
   }
 
   /// A spreadsheet skips blanks and control characters before it looks for a formula, and some take the full-width signs

@@ -61,8 +61,7 @@ struct CleanupCommand: ParsableCommand {
       [$0.name.description, $0.owner.identity, $0.updatedAt.description]
     }
     if !rows.isEmpty {
-      var table = Table(["RUNNER", "OWNER", "OFFLINE SINCE"], maximumWidth: 48)
-      for row in rows { table.measure(row) }
+      let table = Table(["RUNNER", "OWNER", "OFFLINE SINCE"], maximumWidth: 48, for: rows)
       print(table.header)
       for row in rows { print(table.line(row)) }
     }

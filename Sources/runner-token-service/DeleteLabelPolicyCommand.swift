@@ -35,8 +35,7 @@ struct DeleteLabelPolicyCommand: ParsableCommand {
       }
       print("Label policy of \(user.visible), revision \(deleted.revision)")
       let rows = deleted.text.properties.map { [$0.name, $0.value] }
-      var table = Table(["", "WAS"])
-      for row in rows { table.measure(row) }
+      let table = Table(["", "WAS"], for: rows)
       print(table.header)
       for row in rows { print(table.line(row)) }
       print(dryRun ? "Nothing was changed." : "Deleted.")

@@ -52,24 +52,21 @@ struct ExportAuditLogCommand: ParsableCommand {
   private func write(_ state: ServiceState, before id: Int64, to file: OutputFile) throws -> Int {
     let progress = Progress("Exporting")
     var rows = 0
-    switch export.format {
-    case .json: try file.write("[")
-    case .jsonl: break
-    case .csv: try file.write(CSV.line(AuditRecord.columns))
-    }
+    var array = export.format == .json ? try JSONArrayWriter(file) : nil
+    if export.format == .csv { try file.write(CSV.line(AuditRecord.columns)) }
     let filter = AuditLogFilter(
       kind: eventType, userIdentity: user, since: export.since, until: export.until)
     let first = try state.database.forEachAuditRecord(matching: filter, before: id, limit: limit) {
       record in
       switch export.format {
-      case .json: try file.write((rows == 0 ? "\n" : ",\n") + record.json())
+      case .json: try array?.write(json: record.json())
       case .jsonl: try file.write(record.json() + "\n")
       case .csv: try file.write(CSV.line(record.cells))
       }
       rows += 1
       progress.show(rows)
     }
-    if export.format == .json { try file.write("\n]\n") }
+    try array?.finish()
     if let first {
       progress.clear()
       Diagnostic.print(

@@ -29,13 +29,9 @@ struct ExportSecurityEventsCommand: ParsableCommand {
       let file = try export.destination.file()
       switch export.format {
       case .json:
-        try file.write("[")
-        var separator = "\n"
-        try forEach(in: state) { event in
-          try file.write(separator + JSONLine.text(SecurityEventRepresentation(event)))
-          separator = ",\n"
-        }
-        try file.write("\n]\n")
+        var array = try JSONArrayWriter(file)
+        try forEach(in: state) { try array.write(SecurityEventRepresentation($0)) }
+        try array.finish()
       case .jsonl:
         try forEach(in: state) {
           try file.write(JSONLine.text(SecurityEventRepresentation($0)) + "\n")

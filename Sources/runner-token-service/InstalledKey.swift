@@ -1,9 +1,11 @@
 import Foundation
+import Runners
 import Storage
 
 /// The App's private key where the installed units look for it: there alone, whatever the configuration says.
 struct InstalledKey {
-  var path = "/etc/runner-token-service/github-app.pem"
+  static let standardPath = "/etc/runner-token-service/github-app.pem"
+  var path = Self.standardPath
 
   /// What to do where the service would start with another key than the one that was proved, or with none. nil where it would
   /// not.
@@ -18,12 +20,7 @@ struct InstalledKey {
       the service does not read its key from \(first): systemd gives it \(path), \
       \(exists ? "which is another key" : "which does not exist"). Before you start it, install the key that was proved:
 
-        sudo install -m 600 -o root -g root \(Self.quoted(first)) \(path)
+        sudo install -m 600 -o root -g root \(first.quotedForShell) \(path)
       """
-  }
-
-  /// As one word for a shell.
-  private static func quoted(_ path: String) -> String {
-    "'" + path.replacing("'", with: "'\\''") + "'"
   }
 }

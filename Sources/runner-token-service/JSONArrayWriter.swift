@@ -9,7 +9,12 @@ struct JSONArrayWriter {
   }
 
   mutating func write(_ element: some Encodable) throws {
-    try output.write((count == 0 ? "\n" : ",\n") + JSONLine.text(element))
+    try write(json: JSONLine.text(element))
+  }
+
+  /// The same for an element that is JSON text already, on one line.
+  mutating func write(json text: String) throws {
+    try output.write((count == 0 ? "\n" : ",\n") + text)
     count += 1
   }
 

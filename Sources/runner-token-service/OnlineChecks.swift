@@ -1,4 +1,3 @@
-import Foundation
 import GitHub
 import HTTPClient
 import OIDC
@@ -35,7 +34,7 @@ struct OnlineChecks {
     var working: (client: GitHubClient, app: AppDescription)?
     var clockDifference: Double?
     for (check, credentials) in keys {
-      let client = client(credentials)
+      let client = settings.github.client(http: http, credentials: credentials)
       do {
         let app = try client.limited(until: .now + Self.patience).app()
         working = working ?? (client, app)
@@ -62,12 +61,6 @@ struct OnlineChecks {
 
   private var keyChecks: [String] {
     settings.github.privateKeyPaths.map { "key \($0.visible)" }
-  }
-
-  private func client(_ credentials: AppCredentials) -> GitHubClient {
-    GitHubClient(
-      apiURL: settings.github.apiURL, organization: settings.github.organization,
-      credentials: credentials, http: http, now: { Date() })
   }
 
   private func clock(difference: Double?) -> Outcome {

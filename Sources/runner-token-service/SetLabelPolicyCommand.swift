@@ -82,8 +82,7 @@ struct SetLabelPolicyCommand: ParsableCommand {
     let rows = after.properties.enumerated().map { index, property in
       [property.name, old?[index] ?? "no policy", property.value]
     }
-    var table = Table(["", "WAS", "IS"])
-    for row in rows { table.measure(row) }
+    let table = Table(["", "WAS", "IS"], for: rows)
     print(table.header)
     for row in rows { print(row[1] == row[2] ? table.line(row) : Terminal.bold(table.line(row))) }
   }
@@ -132,9 +131,7 @@ struct LabelPolicyOptions: ParsableArguments {
       faults.append("--label: at most \(LabelPolicy.maximumAllowedLabels) are allowed")
     }
     for label in labels where AllowedLabel(label) == nil {
-      faults.append(
-        "--label '\(label.visible)': must be * or 1 to \(Label.maximumLength) of A-Z a-z 0-9 . _ -, not beginning with -"
-      )
+      faults.append("--label '\(label.visible)': must be \(AllowedLabel.rule)")
     }
     if patterns.count > LabelPolicy.maximumLabelPatterns {
       faults.append("--pattern: at most \(LabelPolicy.maximumLabelPatterns) are allowed")
@@ -156,9 +153,7 @@ struct LabelPolicyOptions: ParsableArguments {
       faults.append("--runner-group \(group): must be a positive whole number")
     }
     if let description, !LabelPolicy.isDescription(description) {
-      faults.append(
-        "--description: must have at most \(LabelPolicy.maximumDescriptionLength) characters, without control characters but newlines and tabs"
-      )
+      faults.append("--description: must have \(LabelPolicy.descriptionRule)")
     }
     return faults
   }

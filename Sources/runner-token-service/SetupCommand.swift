@@ -192,10 +192,7 @@ struct SetupCommand: ParsableCommand {
     var draft = content
     draft.set(variable, to: "1")
     let github = try Self.settings(draft).github
-    let client = GitHubClient(
-      apiURL: github.apiURL, organization: github.organization, credentials: github.credentials,
-      http: .curl(), now: { Date() }
-    ).limited(until: .now + .seconds(20))
+    let client = github.client(http: .curl()).limited(until: .now + .seconds(20))
     do throws(GitHubError) {
       content.set(variable, to: "\(try client.organizationInstallationID())")
     } catch .notFound {

@@ -17,7 +17,7 @@ struct SetupQuestion {
   static let key = SetupQuestion(
     variable: "GITHUB_APP_PRIVATE_KEY_PATH", option: "--key",
     text: "File with the App's private key (PEM, mode 600)",
-    suggestion: "/etc/runner-token-service/github-app.pem")
+    suggestion: InstalledKey.standardPath)
   static let issuer = SetupQuestion(
     variable: "OIDC_ISSUER", option: "--issuer",
     text: "Issuer of the callers' OIDC tokens, exactly as in their iss claim")

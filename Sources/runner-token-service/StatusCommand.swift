@@ -38,8 +38,7 @@ struct StatusCommand: ParsableCommand {
         return
       }
       let rows = rows(summary, isMaintained: isMaintained)
-      var table = Table(["", ""])
-      for row in rows { table.measure(row) }
+      let table = Table(["", ""], for: rows)
       for row in rows { print(table.line(row)) }
     }
   }
@@ -75,23 +74,12 @@ struct StatusCommand: ParsableCommand {
 }
 
 private struct SummaryRepresentation: Encodable {
-  struct RateLimit: Encodable {
-    let limit: Int
-    let remaining: Int
-    let resetAt: Timestamp
-
-    enum CodingKeys: String, CodingKey {
-      case limit, remaining
-      case resetAt = "reset_at"
-    }
-  }
-
   let organization: String
   let installation: String
   let isMaintained: Bool
   let lastSync: Int64
   let lastSyncAt: Timestamp?
-  let rateLimit: RateLimit?
+  let rateLimit: RateLimitRepresentation?
   let runners: [String: Int]
   let runnersToRemove: Int
   let labelPolicies: Int
@@ -116,9 +104,7 @@ private struct SummaryRepresentation: Encodable {
     self.isMaintained = isMaintained
     lastSync = summary.installation.lastSync
     lastSyncAt = summary.installation.lastSyncAt
-    rateLimit = summary.installation.budget.map {
-      RateLimit(limit: $0.limit, remaining: $0.remaining, resetAt: $0.resetAt)
-    }
+    rateLimit = summary.installation.budget.map(RateLimitRepresentation.init)
     runners = Dictionary(
       uniqueKeysWithValues: RunnerStatus.allCases.filter { $0 != .deleted }
         .map { ($0.rawValue, summary.runners[$0] ?? 0) })

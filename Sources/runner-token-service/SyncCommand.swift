@@ -59,8 +59,7 @@ struct SyncCommand: ParsableCommand {
   private func show(_ report: SyncReport) {
     let rows = report.changes.map(cells) + report.unmanaged.map(cells)
     if !rows.isEmpty {
-      var table = Table(["RUNNER", "OWNER", "WAS", "IS", "NOTE"], maximumWidth: 48)
-      for row in rows { table.measure(row) }
+      let table = Table(["RUNNER", "OWNER", "WAS", "IS", "NOTE"], maximumWidth: 48, for: rows)
       print(table.header)
       for row in rows { print(table.line(row)) }
     }

@@ -13,6 +13,12 @@ struct Table {
     widths = titles.map(\.count)
   }
 
+  /// With room for these rows.
+  init(_ titles: [String], maximumWidth: Int = .max, for rows: [[String]]) {
+    self.init(titles, maximumWidth: maximumWidth)
+    for row in rows { measure(row) }
+  }
+
   /// Makes room for a row.
   mutating func measure(_ cells: [String]) {
     for (column, cell) in cells.enumerated() {

@@ -43,7 +43,7 @@ struct WorkerCommand: ParsableCommand {
     // First of all: a signal must find every thread with it blocked.
     WorkerPool.blockSignals()
     let settings = try configuration.settings()
-    let logger = Self.logger(settings)
+    let logger = settings.logger
     for warning in settings.warnings { logger.warning("\(warning)") }
 
     let auditFile = AuditFile(path: settings.auditLogPath)
@@ -87,16 +87,10 @@ struct WorkerCommand: ParsableCommand {
     _exit(outcome.isClean ? 0 : 1)
   }
 
-  private static func logger(_ settings: Settings) -> Logger {
-    let level = Logger.Level(rawValue: settings.logLevel.rawValue) ?? .info
-    return Logger(label: "runner-token-service") { _ in JSONLogHandler(level: level) }
-  }
-
   private static func service(
     _ settings: Settings, _ database: Database, _ auditFile: AuditFile, _ logger: Logger
   ) throws -> Service {
     let http = HTTPClient.curl()
-    let now: @Sendable () -> Date = { Date() }
     let tokenValidator = try settings.tokenValidator(http: http)
     tokenValidator?.keepKeysFresh { provider, reason in
       logger.warning(
@@ -109,11 +103,8 @@ struct WorkerCommand: ParsableCommand {
     }
     return Service(
       settings: settings, tokenValidator: tokenValidator,
-      github: GitHubClient(
-        apiURL: settings.github.apiURL, organization: settings.github.organization,
-        credentials: settings.github.credentials, http: http,
-        maximumWaiters: settings.maximumGitHubWaiters, now: now),
-      database: database, auditFile: auditFile, logger: logger, now: now)
+      github: settings.github.client(http: http, maximumWaiters: settings.maximumGitHubWaiters),
+      database: database, auditFile: auditFile, logger: logger, now: { Date() })
   }
 }
 

@@ -300,6 +300,13 @@ import Testing
     #expect(lines[2].contains(#","'"#))
   }
 
+  @Test func `a quote that bears an accent does not end its cell in CSV`() throws {
+    try write(1, at: "2026-01-30T12:00:00Z", .refresh, by: "a\"\u{301},=1")
+    let csv = try program.run("export-audit-log", "--format", "csv").text
+    // As bytes: to Swift such a quote is no quote.
+    #expect(Data(csv.utf8).range(of: Data(",\"a\"\"\u{301},=1\",".utf8)) != nil)
+  }
+
   @Test func `an export selects, and is itself recorded`() throws {
     try write(1, at: "2026-01-30T12:00:00Z", .provision, by: "alice")
     try write(1, at: "2026-01-31T12:00:00Z", .refresh, by: "bob")

@@ -4,17 +4,6 @@ import Testing
 
 /// Which versions of TLS and HTTP nginx speaks. scripts/check-nginx has the suites and curves.
 @Suite struct NginxTLSTests {
-  private static func cluster(
-    _ edit: @escaping (inout NginxSite) throws -> Void = { _ in }
-  ) throws -> Cluster {
-    try Cluster(
-      workerCount: 0, readyPath: "/docs/",
-      edit: { site in
-        try site.liftLimits()
-        try edit(&site)
-      })
-  }
-
   /// What `openssl s_client` says of a handshake, with old versions and suites allowed on its side.
   private static func handshake(_ arguments: [String], _ cluster: Cluster) throws -> String {
     let output = try ChildProcess(
@@ -28,7 +17,7 @@ import Testing
   }
 
   @Test func `TLS 1.2 and 1.3 are spoken and nothing older, without tickets`() throws {
-    let cluster = try Self.cluster()
+    let cluster = try Cluster.ofNginxAlone()
     for version in ["-tls1", "-tls1_1"] {
       #expect(try Self.handshake([version], cluster).contains("Cipher is (NONE)"), "\(version)")
     }
@@ -44,7 +33,7 @@ import Testing
   }
 
   @Test func `HTTP/2 is spoken, and HTTP/1.1 too`() throws {
-    let cluster = try Self.cluster()
+    let cluster = try Cluster.ofNginxAlone()
     for (option, version) in [("--http2", "2"), ("--http1.1", "1.1")] {
       let output = try ChildProcess.run(
         "/usr/bin/curl",
@@ -55,7 +44,7 @@ import Testing
   }
 
   @Test func `the modern profile speaks TLS 1.3 only`() throws {
-    let cluster = try Self.cluster { site in
+    let cluster = try Cluster.ofNginxAlone { site in
       let profile = try #require(site.files["tls.conf"])
       for line in profile.components(separatedBy: "\n")
       where line.hasPrefix("ssl_protocols") || line.hasPrefix("ssl_ciphers") {

@@ -143,7 +143,7 @@ import Testing
   }
 
   @Test func `without TLS only what carried no token is sent on`() throws {
-    let cluster = try Cluster(workerCount: 0, readyPath: "/docs/", edit: { try $0.liftLimits() })
+    let cluster = try Cluster.ofNginxAlone()
     func plain(_ arguments: [String], _ path: String = "/health?x=1") throws -> Answer {
       try Answer(
         ChildProcess.run(
@@ -172,7 +172,7 @@ import Testing
   }
 
   @Test func `a host that nobody serves gets no answer, and no certificate`() throws {
-    let cluster = try Cluster(workerCount: 0, readyPath: "/docs/", edit: { try $0.liftLimits() })
+    let cluster = try Cluster.ofNginxAlone()
     func status(_ arguments: [String]) throws -> Int32? {
       try ChildProcess("/usr/bin/curl", ["-sS", "-k", "--max-time", "10"] + arguments).finish()
         .status

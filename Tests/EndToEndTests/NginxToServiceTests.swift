@@ -5,20 +5,9 @@ import Testing
 
 /// What nginx sends to the service, and how often. The test listens in the workers' place.
 @Suite struct NginxToServiceTests {
-  private static func cluster(
-    _ edit: @escaping (inout NginxSite) throws -> Void = { _ in }
-  ) throws -> Cluster {
-    try Cluster(
-      workerCount: 0, readyPath: "/docs/",
-      edit: { site in
-        try site.liftLimits()
-        try edit(&site)
-      })
-  }
-
   @Test(arguments: ["GET", "DELETE", "POST"])
   func `a request is sent once, even if the service breaks off`(method: String) throws {
-    let cluster = try Self.cluster()
+    let cluster = try Cluster.ofNginxAlone()
     let curl = try Self.start(["-X", method], "/api/v1/runners/ci-1", cluster)
     let connection = try #require(Self.accept(cluster))
     _ = Self.received(connection)
@@ -31,7 +20,7 @@ import Testing
   func `what a client says of its way here does not arrive, nor the wish to keep the connection`()
     throws
   {
-    let cluster = try Self.cluster()
+    let cluster = try Cluster.ofNginxAlone()
     let blank = [
       "Proxy", "Forwarded", "X-Forwarded", "X-Forwarded-For", "X-Forwarded-Host",
       "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-Proto", "X-Forwarded-Scheme",
@@ -61,7 +50,7 @@ import Testing
   }
 
   @Test func `a service that does not answer is told as that`() throws {
-    let cluster = try Self.cluster {
+    let cluster = try Cluster.ofNginxAlone {
       try $0.replace(
         "fastcgi_read_timeout    40s", with: "fastcgi_read_timeout 1s", in: "service.conf")
     }
@@ -71,7 +60,7 @@ import Testing
   }
 
   @Test func `the service cannot send nginx to a file`() throws {
-    let cluster = try Self.cluster()
+    let cluster = try Cluster.ofNginxAlone()
     let curl = try Self.start([], "/health", cluster)
     let connection = try #require(Self.accept(cluster))
     _ = Self.received(connection)

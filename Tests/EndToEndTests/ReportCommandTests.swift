@@ -123,6 +123,8 @@ import Testing
   }
 
   @Test func `the page escapes what strangers wrote, and loads nothing`() throws {
+    try write(
+      at: "2026-01-06T00:00:00Z", .adminDenied, by: "\"\u{301}<\u{301}i>", error: "ADMIN_REQUIRED")
     let file = program.file("review.html")
     let outcome = try program.run(january + ["--format", "html", "--output", file])
     #expect(outcome.status == 0)
@@ -133,6 +135,8 @@ import Testing
     let page = try String(contentsOfFile: file, encoding: .utf8)
     #expect(page.contains("&lt;b&gt;bob&lt;/b&gt;\\u202e"))
     #expect(!page.contains("<b>bob"))
+    // As bytes: to Swift, a quote with an accent is no quote.
+    #expect(Data(page.utf8).range(of: Data(">&quot;\u{301}&lt;\u{301}i&gt;<".utf8)) != nil)
     #expect(page.contains("default-src 'none'"))
     for absent in ["http://", "https://", "<script", "src=", "url("] {
       #expect(!page.contains(absent))

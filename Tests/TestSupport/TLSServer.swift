@@ -54,11 +54,7 @@ public final class TLSServer {
     events { worker_connections 64; }
     http {
       access_log off;
-      client_body_temp_path \(directory.file("body"));
-      proxy_temp_path \(directory.file("proxy"));
-      fastcgi_temp_path \(directory.file("fastcgi"));
-      uwsgi_temp_path \(directory.file("uwsgi"));
-      scgi_temp_path \(directory.file("scgi"));
+      \(directory.nginxTemporaryPaths)
       server {
         listen 127.0.0.1:\(port) ssl;
         ssl_certificate \(directory.file("tls.crt"));
@@ -91,5 +87,13 @@ public final class TLSServer {
         connect(probe, address, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
       }
     }
+  }
+}
+
+extension TemporaryDirectory {
+  /// Where an nginx keeps bodies and answers that are under way, for its http block.
+  public var nginxTemporaryPaths: String {
+    ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+      .map { "\($0)_temp_path \(file($0));" }.joined(separator: "\n")
   }
 }

@@ -17,7 +17,7 @@ import Testing
   }
 
   @discardableResult
-  private func save(
+  func save(
     _ policy: LabelPolicy, for identity: String = "alice@example.com", in world: World? = nil
   ) throws -> StoredLabelPolicy {
     try (world ?? self.world).database.write {
@@ -25,7 +25,7 @@ import Testing
     }
   }
 
-  private func labels(_ texts: String...) -> [AllowedLabel] { texts.compactMap(AllowedLabel.init) }
+  func labels(_ texts: String...) -> [AllowedLabel] { texts.compactMap(AllowedLabel.init) }
 
   private func provision(
     _ labels: [String], name: String = "ci-1", extra: String = "", token: String? = nil
@@ -36,7 +36,7 @@ import Testing
       body: #"{"runner_name":"\#(name)","labels":[\#(list)]\#(extra)}"#)
   }
 
-  private func events(in world: World? = nil) throws -> [SecurityRecord] {
+  func events(in world: World? = nil) throws -> [SecurityRecord] {
     try (world ?? self.world).database.read {
       try $0.securityEvents.page(matching: SecurityEventFilter()).events
     }
@@ -325,206 +325,5 @@ import Testing
       #expect(response.status == status)
     }
     #expect(try events(in: world).map(\.event.kind) == [.tokenReplay])
-  }
-
-  // MARK: - Explaining
-
-  private func explain(
-    _ body: String, as identity: String? = nil, token: String? = nil
-  ) throws -> Response {
-    let query = identity.map { "&as=" + $0.replacingOccurrences(of: "@", with: "%40") } ?? ""
-    return world.send(
-      "POST", "/api/v1/runners/provision?dry_run=true\(query)",
-      token: try token ?? world.token(), body: body)
-  }
-
-  @Test func `a dry run tells what would be decided and does nothing`() throws {
-    try save(
-      LabelPolicy(
-        allowedLabels: labels("gpu", "*"), labelPatterns: [], maximumRunners: 3))
-    let body = try explain(
-      #"{"runner_name":"ci-1","labels":["gpu","linux","x","ubuntu-latest"],"runner_group_id":9}"#
-    ).object
-    #expect(body["allowed"] == .bool(false))
-    let labels = try #require(body["labels"]?.array).compactMap(\.object)
-    #expect(
-      labels.map { $0["rule"]?.string } == ["exact", "system", "any", "hosted_runner_label"])
-    #expect(
-      try #require(body["reasons"]?.array).map { $0.object?["error_code"]?.string }
-        == ["LABEL_POLICY_VIOLATION", "RUNNER_GROUP_NOT_ALLOWED"])
-    #expect(body["quota"]?.object?["left"] == .integer(3))
-    #expect(body["label_policy"]?.object?["source"] == .string("stored"))
-    #expect(body["label_policy"]?.object?["revision"] == .integer(1))
-    #expect(try world.auditEvents().isEmpty)
-    #expect(try events().isEmpty)
-    #expect(world.calls("/api/v3") == 0)
-    #expect(try world.liveRunner("ci-1") == nil)
-  }
-
-  @Test func `a caller sees their policy, and how many runners they may have`() throws {
-    try save(
-      LabelPolicy(
-        allowedLabels: labels("gpu"), labelPatterns: [try LabelPattern("a.*")], maximumRunners: 3))
-    let body = try world.send("GET", "/api/v1/auth/me", token: try world.token()).object
-    let policy = try #require(body["label_policy"]?.object)
-    #expect(policy["source"] == .string("stored"))
-    #expect(policy["revision"] == .integer(1))
-    let rules = try #require(policy["rules"]?.array?.first?.object)
-    #expect(rules["allowed_labels"] == .array([.string("gpu")]))
-    #expect(rules["label_patterns"] == .array([.string("a.*")]))
-    #expect(body["quota"]?.object?["limit"] == .integer(3))
-    let other = try world.send("GET", "/api/v1/auth/me", token: try world.token("bob")).object
-    #expect(other["label_policy"]?.object?["verdict"] == .string("deny"))
-    #expect(other["label_policy"]?.object?["rules"] == .array([]))
-  }
-
-  @Test func `a dry run agrees with what then happens`() throws {
-    try save(LabelPolicy(allowedLabels: labels("gpu"), maximumRunners: 1))
-    for (name, status) in [("ci-1", 201), ("ci-2", 429)] {
-      let body = #"{"runner_name":"\#(name)","labels":["gpu"]}"#
-      #expect(try explain(body).object["allowed"] == .bool(status == 201))
-      let response = world.send(
-        "POST", "/api/v1/runners/provision", token: try world.token(), body: body)
-      #expect(response.status == status)
-    }
-  }
-
-  @Test func `an admin may ask for another, and that is recorded`() throws {
-    try save(LabelPolicy(allowedLabels: labels("gpu")))
-    let body = #"{"runner_name":"ci-1","labels":["gpu"]}"#
-    let answer = try explain(body, as: "alice@example.com", token: world.token("root"))
-    #expect(answer.status == 200)
-    #expect(try answer.object["identity"] == .string("alice@example.com"))
-    #expect(try answer.object["allowed"] == .bool(true))
-    let record = try #require(try world.auditLines().last)
-    #expect(record["event_type"] == .string("policy_explained"))
-    #expect(record["user_identity"] == .string("root@example.com"))
-    #expect(record["event_data"]?.object?["as"] == .string("alice@example.com"))
-  }
-
-  @Test func `nobody else may ask for another`() throws {
-    let answer = try explain(
-      #"{"runner_name":"ci-1"}"#, as: "alice@example.com", token: world.token("bob"))
-    #expect(answer.problem == "403 ADMIN_REQUIRED")
-    #expect(try explain(#"{"runner_name":"ci-1"}"#, token: world.token("bob")).status == 200)
-    #expect(try events().map(\.event.kind) == [.adminDenied])
-  }
-
-  @Test(arguments: ["dry_run=false", "dry_run=", "as=x", "dryrun=true"])
-  func `another query is refused, so that a typo does not provision`(query: String) throws {
-    try save(LabelPolicy(allowedLabels: [.any]))
-    let response = world.send(
-      "POST", "/api/v1/runners/provision?\(query)", token: try world.token(),
-      body: #"{"runner_name":"ci-1"}"#)
-    #expect(response.problem == "422 VALIDATION_ERROR")
-    #expect(try world.liveRunner("ci-1") == nil)
-  }
-}
-
-/// `require_approval`, from the request to the runner.
-@Suite struct ApprovalFlowTests {
-  let world: World
-
-  init() throws {
-    world = try World(defaultPolicy: .deny, adminIdentities: ["root@example.com"])
-    try save(LabelPolicy(allowedLabels: [.any], maximumRunners: 1, requiresApproval: true))
-  }
-
-  private func save(_ policy: LabelPolicy) throws {
-    _ = try world.database.write {
-      try $0.labelPolicies.save(policy, of: "alice@example.com", by: "test")
-    }
-  }
-
-  private func provision(
-    _ approval: String? = nil, name: String = "ci-1", label: String = "gpu",
-    as subject: String = "alice"
-  ) throws -> Response {
-    let member = approval.map { #","approval_id":"\#($0)""# } ?? ""
-    return try world.provision(
-      #"{"runner_name":"\#(name)","labels":["\#(label)"]\#(member)}"#, as: subject)
-  }
-
-  private func approved() throws -> String {
-    let answer = try provision()
-    #expect(answer.status == 202)
-    let id = try #require(try answer.object["approval_id"]?.string)
-    let decision = world.send(
-      "POST", "/api/v1/admin/approvals/\(id)/approve", token: try world.token("root"), body: "{}")
-    #expect(decision.status == 200, "\(decision.text)")
-    return id
-  }
-
-  @Test func `a request that needs approval asks nobody's GitHub and takes no name`() throws {
-    let answer = try provision()
-    #expect(answer.status == 202)
-    let id = try #require(try answer.object["approval_id"]?.string)
-    #expect(try answer.object["status_url"] == .string("/api/v1/approvals/\(id)"))
-    #expect(world.calls("/api/v3") == 0)
-    #expect(try world.liveRunner("ci-1") == nil)
-    #expect(try provision(id).problem == "403 APPROVAL_NOT_VALID")
-    #expect(try world.auditEvents().contains("approval_requested"))
-  }
-
-  @Test func `no admin is asked about what the quota does not allow`() throws {
-    try save(LabelPolicy(allowedLabels: [.any], maximumRunners: 0, requiresApproval: true))
-    #expect(try provision().problem == "429 QUOTA_EXCEEDED")
-    try save(LabelPolicy(allowedLabels: [.any], maximumRunners: 1, requiresApproval: true))
-    #expect(try provision().status == 202)
-  }
-
-  @Test func `an approval stands in the audit log with its runner`() throws {
-    let id = try approved()
-    #expect(try provision(id).status == 201)
-    let record = try #require(
-      try world.auditLines().last { $0["event_type"] == .string("provision_requested") })
-    #expect(record["event_data"]?.object?["approval_id"] == .string(id))
-  }
-
-  @Test func `once approved the same request is honoured once`() throws {
-    let id = try approved()
-    #expect(try provision(id).status == 201)
-    #expect(
-      world.send("DELETE", "/api/v1/runners/ci-1", token: try world.token()).status == 204)
-    #expect(try provision(id).problem == "403 APPROVAL_NOT_VALID")
-    let status = world.send("GET", "/api/v1/approvals/\(id)", token: try world.token())
-    #expect(try status.object["status"] == .string("used"))
-  }
-
-  @Test func `an approval is for its own request and its own caller`() throws {
-    let id = try approved()
-    #expect(try provision(id, name: "ci-2").problem == "403 APPROVAL_NOT_VALID")
-    #expect(try provision(id, label: "fpga").problem == "403 APPROVAL_NOT_VALID")
-    _ = try world.database.write {
-      try $0.labelPolicies.save(
-        LabelPolicy(allowedLabels: [.any], requiresApproval: true), of: "bob@example.com",
-        by: "test")
-    }
-    #expect(try provision(id, as: "bob").problem == "404 APPROVAL_NOT_FOUND")
-    #expect(try provision(id).status == 201)
-  }
-
-  @Test func `the policy is asked again`() throws {
-    let id = try approved()
-    try save(LabelPolicy(requiresApproval: true))
-    #expect(try provision(id).problem == "403 LABEL_POLICY_VIOLATION")
-    try save(LabelPolicy(allowedLabels: [.any], requiresApproval: true))
-    #expect(try provision(id).status == 201)
-  }
-
-  @Test func `an approval whose runner came to nothing can be used again`() throws {
-    let id = try approved()
-    world.fail("/registration-token", .timedOut)
-    #expect(try provision(id).problem == "503 GITHUB_UNAVAILABLE")
-    world.heal()
-    #expect(try provision(id).status == 201)
-  }
-
-  @Test func `a refusal for another reason does not use the approval up`() throws {
-    let id = try approved()
-    try save(LabelPolicy(allowedLabels: [.any], maximumRunners: 0, requiresApproval: true))
-    #expect(try provision(id).problem == "429 QUOTA_EXCEEDED")
-    try save(LabelPolicy(allowedLabels: [.any], maximumRunners: 1, requiresApproval: true))
-    #expect(try provision(id).status == 201)
   }
 }

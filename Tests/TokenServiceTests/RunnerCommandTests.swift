@@ -12,6 +12,8 @@ import Testing
   static let hostile = [
     "plain", "it's", "'; touch pwned; '", "$(touch pwned)", "`touch pwned`", "a\nb\n touch pwned",
     #"\"; touch pwned; \"#, "*", "~", "$HOME", "!!", "# no comment", "é 世界", "'", "''", "-n",
+    // To Swift, a quote with an accent is no quote.
+    "'\u{301}; touch pwned; '\u{301}",
   ]
 
   private func runner() throws -> Runner {
