@@ -10,7 +10,7 @@ struct DatabaseFiles {
   /// Before the date, in the name under which a restoration puts the database aside.
   static let setAside = ".before-restore-"
 
-  private static let locks = [".lock", ".maintenance.lock", ".use.lock"]
+  private static let locks = [".lock", ".maintenance.lock", ".mirror.lock", ".use.lock"]
 
   /// What stands in the way of this process with one of them: the first that it cannot read and write, and whose it is. nil
   /// if there is none such.

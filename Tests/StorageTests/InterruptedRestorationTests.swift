@@ -15,6 +15,8 @@ import Testing
   private let old: AuditHead
   private let backedUp: AuditHead
 
+  private static let date = "20260131T120000Z"
+
   private static func database(in place: String) -> String { place + "/service.db" }
   private static func file(in place: String) -> AuditFile {
     AuditFile(path: place + "/audit.jsonl")
