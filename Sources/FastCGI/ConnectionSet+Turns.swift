@@ -7,7 +7,7 @@ extension ConnectionSet {
   func beginHandling(_ connection: Connection) -> Turn {
     state.withLock { state in
       note(.handling, connection, in: &state)
-      guard let entry = state.entries[connection.descriptor], !state.isFinished, !entry.isLastTurn
+      guard let entry = state.entries[connection.descriptor], !entry.isLastTurn
       else { return .last }
       // Whoever has waited already keeps its place before those that come.
       if entry.waitingSince != nil { return .next }
@@ -27,8 +27,6 @@ extension ConnectionSet {
       state.entries[descriptor]?.isSetAside = true
       state.entries[descriptor]?.isClaimed = false
       state.setAside += 1
-      // Nobody gives turns any more.
-      if state.isFinished { giveTurn(to: descriptor, isLast: true, in: &state) }
       return state.setAside > 0
     }
   }

@@ -22,6 +22,9 @@ final class ConnectionSet: Sendable {
   /// More connections than threads that can have been woken for one each and found the set draining.
   private static let wakeUpsToHonour = 16
 
+  /// How often (µs) a thread looks, at the end, whether a request that was set aside has its turn.
+  private static let lastTurnsInterval: UInt32 = 5_000
+
   private static let listenerTag: UInt64 = .max
   private static let wakeUpTag: UInt64 = .max - 1
 
@@ -70,7 +73,12 @@ final class ConnectionSet: Sendable {
       }
       switch event.data.u64 {
       case Self.wakeUpTag:
-        if state.withLock({ $0.isFinished && !$0.hasWaiting }) { return nil }
+        let (mayEnd, mustStay) = state.withLock {
+          ($0.isFinished && !$0.hasWaiting, $0.setAside > 0)
+        }
+        if mayEnd, !mustStay { return nil }
+        // Those that are set aside get their turns still. What woke us does not go away.
+        if mayEnd { usleep(Self.lastTurnsInterval) }
       case Self.listenerTag:
         if let connection = accept(), hasRequest(connection) { return connection }
       case let tag:
@@ -192,11 +200,7 @@ final class ConnectionSet: Sendable {
     state.withLock { state in
       state.isFinished = true
       for (descriptor, entry) in state.entries where !entry.isClaimed {
-        if entry.isSetAside {
-          giveTurn(to: descriptor, isLast: true, in: &state)
-        } else if entry.phase != .waiting {
-          removeIfNothingWaits(descriptor, from: &state)
-        }
+        if entry.phase != .waiting { removeIfNothingWaits(descriptor, from: &state) }
       }
     }
     // Never read, so that every thread sees it, in turn with the connections that are left.

@@ -169,12 +169,26 @@ extension FastCGITests {
       let draining = startThread { [pool = pool.pool] in
         outcome.withLock { $0 = pool.drain() }
       }
-      // It has no place, and nobody would give it one.
+      for _ in 0..<2 { pool.places.gate.signal() }
+      #expect(try held.readToEnd().body == [1])
+      #expect(try waiting.readToEnd().body == [2])
+      draining.wait()
+      #expect(outcome.withLock { $0 } == .drained)
+    }
+
+    @Test func `a worker that ends refuses whoever has waited long enough, without a place for it`()
+      throws
+    {
+      let pool = try Pool(threads: 2, places: 1) { $0.turnTimeout = .milliseconds(300) }
+      let held = try pool.ask(1)
+      try #require(eventually { pool.places.served.withLock { $0.count } == 1 })
+      let waiting = try pool.ask(2)
+      try #require(eventually { pool.places.told.withLock { $0 } == 1 })
+      let draining = startThread { [pool = pool.pool] in _ = pool.drain() }
       #expect(try waiting.readToEnd().status?.hasPrefix("Status: 503") == true)
       pool.places.gate.signal()
       #expect(try held.readToEnd().body == [1])
       draining.wait()
-      #expect(outcome.withLock { $0 } == .drained)
     }
 
     @Test func `a web server that has gone meanwhile keeps nobody else from a turn`() throws {
