@@ -74,6 +74,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--replay", type=Path, help="an input that was kept")
+    parser.add_argument("--preload", type=Path, help="into the service's processes")
     parser.add_argument("--self-test", action="store_true")
     parser.add_argument("--planted", type=Path, help="for it, a program that its sanitizer ends")
     options = parser.parse_args()
@@ -82,10 +83,10 @@ def main() -> None:
     world: Fuzzed | None = None
     findings: list[str] = ["it did not come to its end"]
     try:
-        world = Fuzzed(directory, options.programs)
+        world = Fuzzed(directory, options.programs, options.preload)
         run = Run(world, world.credentials(), options.seed, options.findings)
         if options.self_test:
-            findings = self_test.missed(run, options.planted)
+            findings = self_test.missed(run, options.planted, options.preload)
         elif options.replay:
             replay(run, options.replay)
             findings = run.findings
@@ -101,6 +102,7 @@ def main() -> None:
         shutil.rmtree(directory, ignore_errors=True)
     if findings:
         sys.exit(f"fuzz: {len(findings)} findings; to repeat the run: --seed {options.seed}")
+    print("No finding.")
 
 
 def keep_logs(directory: Path, folder: Path) -> None:

@@ -28,11 +28,11 @@ WORKER_THREADS = 8
 LEAST = {"FastCGI": 3, "HTTP": 3, "honest FastCGI": 0.3, "honest HTTP": 0.3}
 MOST_KEPT = 20
 # So that what the sanitizers and Swift's runtime are told reaches the service, which gets no other environment.
-PASSED_ON = ("ASAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS", "SWIFT_BACKTRACE")
+PASSED_ON = ("ASAN_OPTIONS", "TSAN_OPTIONS", "SWIFT_BACKTRACE")
 
 
 class Fuzzed(World):
-    def __init__(self, directory: str, programs: Path) -> None:
+    def __init__(self, directory: str, programs: Path, preload: Path | None) -> None:
         self.secret = os.urandom(16).hex()
         super().__init__(
             directory,
@@ -44,6 +44,7 @@ class Fuzzed(World):
                 "DEFAULT_MAX_RUNNERS": "1000000",
                 "SYNC_INTERVAL_SECONDS": "10",
                 **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
+                **({"LD_PRELOAD": str(preload)} if preload else {}),
             },
         )
         self.start([self.programs / "runner-token-service", "maintain"], "maintain", environment=self.environment)

@@ -195,8 +195,23 @@ def of_inputs(run: Run) -> list[str]:
     return missed
 
 
-def of_the_service(run: Run, sanitizer_report: Path) -> list[str]:
-    """A worker that dies while inputs are sent, and a process that its sanitizer ends."""
+def of_sanitizers(planted: Path, preload: Path | None) -> list[str]:
+    """A race and a use of freed memory, of which each sanitizer sees one; and memory that is lost."""
+    with tempfile.TemporaryFile() as log:
+        environment = os.environ | ({"LD_PRELOAD": str(preload)} if preload else {})
+        arguments = [["leak"]] if preload else []
+        missed = []
+        for each in [[], *arguments]:
+            log.truncate(0)
+            status = subprocess.run([planted, *each], stdout=log, stderr=log, env=environment).returncode
+            log.seek(0)
+            if status == 0 or not aftermath.reports("planted.log", log.read()):
+                missed.append(f"the planted fault {each}, which ended with status {status}")
+        return missed
+
+
+def of_the_service(run: Run) -> list[str]:
+    """A worker that dies."""
     missed = []
     run.play_honestly(50)
     if run.findings:
@@ -209,10 +224,6 @@ def of_the_service(run: Run, sanitizer_report: Path) -> list[str]:
     time.sleep(1)
     if not aftermath.of_the_living(run.world, before):
         missed.append("a worker that died")
-    with open(run.world.directory / "planted.log", "wb") as log:
-        status = subprocess.run([sanitizer_report], stdout=log, stderr=log).returncode
-    if status == 0 or not aftermath.reports("planted.log", (run.world.directory / "planted.log").read_bytes()):
-        missed.append(f"a real report of the sanitizer, after status {status}")
     if not run.too_few(1000):
         missed.append("that too little was sent")
     run.world.stop()
@@ -221,12 +232,12 @@ def of_the_service(run: Run, sanitizer_report: Path) -> list[str]:
     return missed
 
 
-def missed(run: Run, sanitizer_report: Path) -> list[str]:
-    found = of_answers() + of_processes() + of_inputs(run) + of_the_service(run, sanitizer_report)
+def missed(run: Run, planted: Path, preload: Path | None) -> list[str]:
+    found = of_answers() + of_processes() + of_inputs(run) + of_sanitizers(planted, preload) + of_the_service(run)
     for name in found:
         print(f"NOT NOTICED: {name}", file=sys.stderr)
     if not found:
         print(
-            f"Noticed: {len(WRONG) + 1} wrong answers, {len(LOGS)} logs, a dead worker, a sanitizer's report, and what is kept."
+            f"Noticed: {len(WRONG) + 1} wrong answers, {len(LOGS)} logs, what is kept, planted faults and a dead worker."
         )
     return found

@@ -48,3 +48,11 @@ public func byte(afterItsEnd: Bool) -> UInt8 {
   if afterItsEnd { memory.deallocate() }
   return memory[3]
 }
+
+/// Loses some memory.
+public func leak() {
+  for _ in 0..<100 {
+    let memory = UnsafeMutablePointer<UInt8>.allocate(capacity: 4096)
+    memory.initialize(repeating: 1, count: 4096)
+  }
+}
