@@ -34,6 +34,8 @@ TEXTS: list[bytes] = [
     b"{{7*7}}",
     "\u202egpj.exe".encode(),
     "e\u0301\u00e9".encode(),
+    # Without a width.
+    "\u200b".encode() * 10_000,
     "\U0001f3c3".encode(),
     b"-1",
     b"0",
