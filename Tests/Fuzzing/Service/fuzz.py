@@ -58,7 +58,9 @@ def fuzz(run: Run, seconds: float) -> None:
     for finding in run.too_few(seconds):
         run.found(finding)
     statuses = ", ".join(f"{status}: {count:,}" for status, count in sorted(run.answered.items()))
-    print(f"{run.summary()}; workers of {sizes}\nStatuses {statuses}\nError codes {', '.join(sorted(run.codes))}")
+    print(
+        f"{run.summary()}; the slowest took {run.slowest:.1f} s; workers of {sizes}\nStatuses {statuses}\nError codes {', '.join(sorted(run.codes))}"
+    )
 
 
 def replay(run: Run, path: Path) -> None:

@@ -82,6 +82,7 @@ class Run:
     answered: Counter[str] = field(default_factory=Counter)
     codes: set[str] = field(default_factory=set)
     findings: list[str] = field(default_factory=list)
+    slowest: float = 0
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
@@ -136,9 +137,11 @@ class Run:
                     self.stopping.set()
 
     def send(self, made: Input) -> None:
+        began = time.monotonic()
         outcome = send(made, self.world.directory / "service.sock", self.world.port, self.held)
         with self.lock:
             self.sent[made.kind] += 1
+            self.slowest = max(self.slowest, time.monotonic() - began)
         if outcome:
             self.judged(made, *outcome)
 
