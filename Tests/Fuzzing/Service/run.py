@@ -23,7 +23,7 @@ from peer import Held, send
 from world import World, fetch
 
 SENDERS = 8
-# So many that the half of a worker's that may wait for GitHub is enough for all senders: nobody is to be told to try again.
+# All but four of a worker's may wait for GitHub. That is more than there are senders: nobody is to be told to try again.
 WORKER_THREADS = 24
 # How many inputs of each kind a second has at least; with fewer it was no test.
 LEAST = {"FastCGI": 3, "HTTP": 3, "honest FastCGI": 0.3, "honest HTTP": 0.3}
