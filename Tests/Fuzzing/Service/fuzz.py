@@ -7,7 +7,6 @@ import argparse
 import shutil
 import signal
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -72,6 +71,7 @@ def replay(run: Run, path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--programs", required=True, type=Path, help="where the programs are")
+    parser.add_argument("--directory", required=True, type=Path, help="an empty one, with a short path")
     parser.add_argument("--findings", required=True, type=Path, help="where to keep inputs with a finding, and logs")
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, default=int(time.time()))
@@ -80,12 +80,12 @@ def main() -> None:
     parser.add_argument("--self-test", action="store_true")
     parser.add_argument("--planted", type=Path, help="for it, a program that its sanitizer ends")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    directory = tempfile.mkdtemp(prefix="fuzz.", dir="/tmp")
+    signal.signal(signal.SIGTERM, end)
     world: Fuzzed | None = None
+    run: Run | None = None
     findings: list[str] = ["it did not come to its end"]
     try:
-        world = Fuzzed(directory, options.programs, options.preload)
+        world = Fuzzed(str(options.directory), options.programs, options.preload)
         run = Run(world, world.credentials(), options.seed, options.findings)
         if options.self_test:
             findings = self_test.missed(run, options.planted, options.preload)
@@ -97,14 +97,22 @@ def main() -> None:
             fuzz(run, options.seconds)
             findings = run.findings
     finally:
+        if run:
+            run.interrupted = True
+            run.stopping.set()
         if world:
             world.stop()
         if findings:
-            keep_logs(Path(directory), options.findings)
-        shutil.rmtree(directory, ignore_errors=True)
+            keep_logs(options.directory, options.findings)
     if findings:
         sys.exit(f"fuzz: {len(findings)} findings; to repeat the run: --seed {options.seed}")
     print("No finding.")
+
+
+def end(*_: object) -> None:
+    """Once: who asks again must not keep it from stopping the service."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(143)
 
 
 def keep_logs(directory: Path, folder: Path) -> None:

@@ -85,6 +85,8 @@ class Run:
     findings: list[str] = field(default_factory=list)
     slowest: float = 0
     stopping: threading.Event = field(default_factory=threading.Event)
+    # The service is being stopped: what is in flight says nothing any more.
+    interrupted: bool = False
 
     def __post_init__(self) -> None:
         document = json.loads(fetch(f"{self.world.base}/openapi.json")[1])
@@ -158,6 +160,8 @@ class Run:
             self.found(finding, made, received)
 
     def found(self, finding: str, made: Input | None = None, received: bytes = b"") -> None:
+        if self.interrupted:
+            return
         with self.lock:
             self.findings.append(finding)
             count = len(self.findings)
