@@ -19,8 +19,12 @@ REQUEST_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 PROBLEM = {"type": str, "title": str, "status": int, "detail": str, "error_code": str, "request_id": str}
 # Without a problem: of a redirect, nginx's pages for /docs.
 REDIRECTS = {301, 302, 308}
-# What a caller may be told to try again: its policy was changed by an administrator's request at the same time.
-EXPLAINED = {(503, "POLICY_CHANGED")}
+# What a caller may be told to try again: its policy was changed by an administrator's request at the same time; or another
+# request is just asking GitHub for what all of them share, such as the runner groups.
+EXPLAINED = {
+    "Your label policy was changed just now; send the request again.",
+    "Many callers wait for GitHub; try again in a second.",
+}
 
 
 @dataclass
@@ -157,7 +161,7 @@ class Judge:
 
 def is_explained(answer: Answer) -> bool:
     document = answer.document()
-    return isinstance(document, dict) and (answer.status, document.get("error_code")) in EXPLAINED
+    return isinstance(document, dict) and answer.status == 503 and document.get("detail") in EXPLAINED
 
 
 def problem_faults(answer: Answer, may_be_head: bool) -> list[str]:
