@@ -3,19 +3,25 @@ extension String {
   /// controls, line and paragraph separators, and the characters that have no width or turn the direction of text. Such a
   /// character can only stand inside a string of a JSON text, so the escape means the same.
   public func escapingInvisibleInJSON() -> String {
-    var escaped = UnicodeScalarView()
+    // Bytes, because a view of a string is copied with each text that is appended to it.
+    var escaped: [UInt8] = []
+    escaped.reserveCapacity(utf8.count)
     for scalar in unicodeScalars {
-      if scalar.isInvisible {
-        for unit in String(scalar).utf16 {
-          let digits = String(unit, radix: 16)
-          let zeros = String(repeating: "0", count: 4 - digits.count)
-          escaped.append(contentsOf: "\\u\(zeros)\(digits)".unicodeScalars)
+      guard scalar.isInvisible else {
+        if scalar.isASCII {
+          escaped.append(UInt8(ascii: scalar))
+        } else {
+          escaped.append(contentsOf: scalar.utf8)
         }
-      } else {
-        escaped.append(scalar)
+        continue
+      }
+      for unit in scalar.utf16 {
+        let digits = String(unit, radix: 16)
+        let zeros = String(repeating: "0", count: 4 - digits.count)
+        escaped.append(contentsOf: "\\u\(zeros)\(digits)".utf8)
       }
     }
-    return String(escaped)
+    return String(decoding: escaped, as: UTF8.self)
   }
 }
 

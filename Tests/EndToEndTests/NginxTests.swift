@@ -75,6 +75,35 @@ import Testing
     }
   }
 
+  /// What nginx refuses has a body that cannot be read either: an error while an error is answered.
+  @Test(arguments: [
+    ("POST", "/.problem/malformed-request"), ("TRACE", "/health"), ("POST", "/docs/"),
+    ("POST", "/health"),
+  ])
+  func `a body in chunks that are none gets a problem wherever it is sent`(
+    method: String, path: String
+  ) throws {
+    let cluster = try Cluster(workerCount: 1)
+    for (chunk, status) in [("x", "400 BAD_REQUEST"), ("0", nil)] {
+      let request =
+        #"\#(method) \#(path) HTTP/1.1\r\nHost: \#(Cluster.siteName)\r\nConnection: close\r\n"#
+        + #"Transfer-Encoding: chunked\r\n\r\n\#(chunk)\r\n\r\n"#
+      let file = cluster.directory.file("answer")
+      let server = "-connect 127.0.0.1:\(cluster.port) -servername \(Cluster.siteName)"
+      let client = try ChildProcess(
+        "/bin/bash",
+        ["-c", "printf '\(request)' | openssl s_client -quiet -ign_eof \(server) >\(file)"])
+      #expect(client.waitForEnd(seconds: 20))
+      let answer = try String(contentsOfFile: file, encoding: .utf8)
+      #expect(answer.contains("\r\nContent-Type: application/problem+json\r\n"))
+      let text = answer.components(separatedBy: "\r\n\r\n")[1]
+      let body = try #require(try JSONValue(parsing: Array(text.utf8)).object)
+      let found = "\(body["status"]?.integer ?? 0) \(body["error_code"]?.string ?? "-")"
+      // An honest body gets what the path and the method deserve.
+      #expect(status.map { $0 == found } ?? (found != "400 BAD_REQUEST"))
+    }
+  }
+
   /// nginx hands all of it to the service in one record of at most 65,535 bytes, the query twice and each header with a longer
   /// name: what it takes from a client has to fit.
   @Test(arguments: ["--http1.1", "--http2"])
