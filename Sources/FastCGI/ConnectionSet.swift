@@ -22,6 +22,9 @@ final class ConnectionSet: Sendable {
   /// More connections than threads that can have been woken for one each and found the set draining.
   private static let wakeUpsToHonour = 16
 
+  /// How many open connections show that requests take long.
+  private static let connectionsWhenBusy = 8
+
   /// How often (µs) a thread looks, at the end, whether a request that was set aside has its turn.
   private static let lastTurnsInterval: UInt32 = 5_000
 
@@ -213,8 +216,18 @@ final class ConnectionSet: Sendable {
   private func accept() -> Connection? {
     state.withLock { (state: inout State) -> Connection? in
       guard !state.isDraining, makeRoom(in: &state) else { return nil }
+      letOthersAccept(in: &state)
       return admit(to: &state)
     }
+  }
+
+  /// Goes behind the other processes that share the listener. The kernel wakes the first of those that have an idle thread:
+  /// without this one process would get whatever it can take, and have its requests wait for their turn beside idle ones.
+  private func letOthersAccept(in state: inout State) {
+    // Of short requests there are never so many, and for those it would take longer than it is worth.
+    guard state.isListening, state.entries.count >= Self.connectionsWhenBusy else { return }
+    _ = control(EPOLL_CTL_DEL, listener, 0, 0)
+    state.isListening = listen()
   }
 
   private func admit(to state: inout State) -> Connection? {

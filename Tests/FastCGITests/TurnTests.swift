@@ -58,12 +58,16 @@ extension FastCGITests {
       let pool: WorkerPool
       private let directory: TemporaryDirectory
       private let listener: ListenSocket
+      private let ownsListener: Bool
 
+      /// `other`: whose socket it shares; nil for one of its own.
       init(
-        threads: Int, places: Int, configure: (inout WorkerPool.Options) -> Void = { _ in }
+        threads: Int, places: Int, besides other: Pool? = nil,
+        configure: (inout WorkerPool.Options) -> Void = { _ in }
       ) throws {
-        directory = try TemporaryDirectory()
-        listener = try ListenSocket.bound(to: directory.path + "/fcgi.sock")
+        directory = try other?.directory ?? TemporaryDirectory()
+        listener = try other?.listener ?? ListenSocket.bound(to: directory.path + "/fcgi.sock")
+        ownsListener = other == nil
         self.places = Places(places)
         var options = WorkerPool.Options()
         options.threads = threads
@@ -73,7 +77,7 @@ extension FastCGITests {
         try pool.start()
       }
 
-      deinit { close(listener.descriptor) }
+      deinit { if ownsListener { close(listener.descriptor) } }
 
       /// Sends a request for a place.
       func ask(_ number: Int) throws -> Client {
@@ -189,6 +193,26 @@ extension FastCGITests {
       pool.places.gate.signal()
       #expect(try held.readToEnd().body == [1])
       draining.wait()
+    }
+
+    @Test func `requests that take long are shared out among those who listen`() throws {
+      let first = try Pool(threads: 50, places: 50)
+      let second = try Pool(threads: 50, places: 50, besides: first)
+      let pools = [first, second]
+      let clients = try (1...40).map { number in
+        let client = try first.ask(number)
+        try #require(
+          eventually { pools.map { $0.places.served.withLock { $0.count } }.reduce(0, +) == number }
+        )
+        return client
+      }
+      // By itself, the first one in the kernel's queue gets all of them.
+      for pool in pools { #expect(pool.places.served.withLock { $0.count } >= 12) }
+      for pool in pools { for _ in clients { pool.places.gate.signal() } }
+      for client in clients { #expect(try client.readToEnd().status == "Status: 200 OK") }
+      // Whoever owns the socket takes its path away, and the other one need not wait for what is in it.
+      #expect(second.pool.drain() == .drained)
+      #expect(first.pool.drain() == .drained)
     }
 
     @Test func `a web server that has gone meanwhile keeps nobody else from a turn`() throws {
