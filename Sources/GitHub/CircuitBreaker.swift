@@ -6,6 +6,8 @@ struct Circuit: Sendable {
   static let failuresToOpen = 5
   static let firstPause: Duration = .seconds(10)
   static let longestPause: Duration = .seconds(120)
+  /// For how long after a pause it is believed that the host is down.
+  static let newsLife: Duration = .seconds(10)
 
   /// What a request has shown about the host.
   enum Outcome: Sendable {
@@ -40,6 +42,10 @@ struct Circuit: Sendable {
     switch state {
     case .closed: return Pass(isProbe: false, period: period)
     case .open(let until, _) where now < until: throw Refusal(retryAfter: until - now)
+    case .open(let until, _) where now >= until + Self.newsLife:
+      // Nobody has asked for so long that its state is not known any more: all may, and one failure opens it again.
+      change(to: .closed(failures: Self.failuresToOpen - 1))
+      return Pass(isProbe: false, period: period)
     case .open(_, let pause):
       change(to: .probing(pause: pause))
       return Pass(isProbe: true, period: period)

@@ -53,6 +53,19 @@ import Testing
     #expect(try !circuit.enter(at: .seconds(11)).isProbe)
   }
 
+  @Test func `when nobody has asked for long all may, and one failure opens it again`() throws {
+    var circuit = try opened()
+    let passes = try (0..<3).map { _ in try circuit.enter(at: .seconds(20)) }
+    #expect(passes.allSatisfy { !$0.isProbe })
+    circuit.leave(passes[0], .failing, at: .seconds(21))
+    #expect(retryAfter(&circuit, at: .seconds(21)) == .seconds(10))
+    // And one that is answered closes it.
+    let late = try circuit.enter(at: .seconds(41))
+    circuit.leave(late, .working, at: .seconds(41))
+    circuit.leave(try circuit.enter(at: .seconds(41)), .failing, at: .seconds(41))
+    #expect(retryAfter(&circuit, at: .seconds(41)) == nil)
+  }
+
   @Test func `the pause doubles with each probe that fails, to two minutes`() throws {
     var circuit = try opened()
     var now: Duration = .seconds(10)
