@@ -62,4 +62,12 @@ extension ConnectionSet {
     /// Whether a connection waits in epoll. The thread that makes room for one outside of it looks here afterwards.
     var hasWaiting: Bool { entries.values.contains(where: \.isInEpoll) }
   }
+
+  /// What the thread that holds a connection does next. Starts the deadline for it.
+  func note(_ phase: Phase, _ connection: Connection, in state: inout State) {
+    let now = ContinuousClock.now
+    state.entries[connection.descriptor]?.phase = phase
+    state.entries[connection.descriptor]?.since = now
+    state.entries[connection.descriptor]?.claimedSince = now
+  }
 }

@@ -95,13 +95,6 @@ final class ConnectionSet: Sendable {
     state.withLock { note(.writing, connection, in: &$0) }
   }
 
-  func note(_ phase: Phase, _ connection: Connection, in state: inout State) {
-    let now = ContinuousClock.now
-    state.entries[connection.descriptor]?.phase = phase
-    state.entries[connection.descriptor]?.since = now
-    state.entries[connection.descriptor]?.claimedSince = now
-  }
-
   /// Ends a connection. Returns whether requests wait for their turn.
   @discardableResult
   func close(_ connection: Connection) -> Bool {
