@@ -302,7 +302,7 @@ def disk_fills(world, callers):
     ballast = world.directory / "ballast"
     with open(ballast, "wb", buffering=0) as file, contextlib.suppress(OSError):
         while True:
-            file.write(bytes(1 << 16))
+            file.write(bytes(1 << 20))
     yield
     ballast.unlink()
 
@@ -435,10 +435,11 @@ def play(world, callers, seconds, chosen):
 
 
 @contextlib.contextmanager
-def small_disk(parent):
-    """A directory on a file system of its own, of 96 MiB."""
+def small_disk(parent, seconds):
+    """A directory on a file system of its own, with room for more than is written in so many seconds (0.7 MiB each)."""
     directory = tempfile.mkdtemp(prefix="soak.", dir=parent)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96m,mode=0700", "tmpfs", directory], check=True)
+    size = 96 + 2 * seconds
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}m,mode=0700", "tmpfs", directory], check=True)
     try:
         yield directory
     finally:
@@ -463,7 +464,7 @@ def main():
     if options.self_test:
         chosen, options.seconds = chosen[1:2], 8
     print(f"{options.seconds} s, seed {options.seed}")
-    with small_disk("/tmp") as directory:
+    with small_disk("/tmp", options.seconds) as directory:
         world = None
         try:
             world = Soak(directory, Path(options.programs))
