@@ -66,7 +66,9 @@ let package = Package(
       ], swiftSettings: strict),
     .target(
       name: "Storage",
-      dependencies: ["CSQLite", "Concurrency", "JOSE", "Migrations", "Runners", grdb],
+      dependencies: [
+        "CSQLite", "Concurrency", "JOSE", "Migrations", "Runners", "StrictJSON", grdb,
+      ],
       swiftSettings: strict),
     .target(
       name: "Maintenance",

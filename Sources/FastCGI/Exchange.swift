@@ -11,6 +11,8 @@ final class Exchange {
   private let request: UnsafeMutablePointer<FCGX_Request>
   /// A file in memory that the head of a request is passed to libfcgi in; -1 if there is none.
   private var head: Int32
+  /// How many bytes that file may have.
+  private var headSize = 0
 
   /// Call `initializeLibrary` once before.
   init() {
@@ -53,9 +55,15 @@ final class Exchange {
 
   private func write(_ bytes: [UInt8]) -> Bool {
     if head < 0 { head = Self.makeHead() }
-    return head >= 0 && ftruncate(head, 0) == 0
-      && pwrite(head, bytes, bytes.count, 0) == bytes.count
-      && lseek(head, 0, SEEK_SET) == 0
+    let previousSize = headSize
+    // Should only some of it get there.
+    headSize = max(previousSize, bytes.count)
+    guard head >= 0, pwrite(head, bytes, bytes.count, 0) == bytes.count,
+      // Nothing of the request before stands behind this one. To empty the file for each would cost more than all the rest.
+      bytes.count >= previousSize || ftruncate(head, bytes.count) == 0
+    else { return false }
+    headSize = bytes.count
+    return lseek(head, 0, SEEK_SET) == 0
   }
 
   private static func makeHead() -> Int32 {

@@ -60,12 +60,17 @@ public struct Response: Sendable, Equatable {
   /// The CGI response (RFC 3875 section 6): status and headers, an empty line, the body.
   /// Control characters are dropped from header values, so that no value can start another header.
   var serialized: [UInt8] {
-    var head = "Status: \(status) \(Self.reasonPhrase(of: status))\r\n"
+    var bytes = Array("Status: \(status) \(Self.reasonPhrase(of: status))\r\n".utf8)
+    bytes.reserveCapacity(1024 + body.count)
     for header in headers {
-      let value = header.value.unicodeScalars.filter { $0.value >= 0x20 && $0.value != 0x7F }
-      head += "\(header.name): \(String(String.UnicodeScalarView(value)))\r\n"
+      bytes += header.name.utf8
+      bytes += ": ".utf8
+      // No byte of a character beyond ASCII is below 0x80.
+      bytes += header.value.utf8.lazy.filter { $0 >= 0x20 && $0 != 0x7F }
+      bytes += "\r\n".utf8
     }
-    head += "\r\n"
-    return Array(head.utf8) + body
+    bytes += "\r\n".utf8
+    bytes += body
+    return bytes
   }
 }

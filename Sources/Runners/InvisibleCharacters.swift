@@ -3,6 +3,7 @@ extension String {
   /// controls, line and paragraph separators, and the characters that have no width or turn the direction of text. Such a
   /// character can only stand inside a string of a JSON text, so the escape means the same.
   public func escapingInvisibleInJSON() -> String {
+    if utf8.allSatisfy({ $0 < 0x7F }) { return self }
     // Bytes, because a view of a string is copied with each text that is appended to it.
     var escaped: [UInt8] = []
     escaped.reserveCapacity(utf8.count)
@@ -22,6 +23,15 @@ extension String {
       }
     }
     return String(decoding: escaped, as: UTF8.self)
+  }
+}
+
+extension String {
+  /// Whether it stands as it is between the quotes of a JSON text: printable ASCII without quotes and backslashes.
+  public var isPlainInJSON: Bool {
+    utf8.allSatisfy { byte in
+      (0x20..<0x7F).contains(byte) && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
+    }
   }
 }
 

@@ -17,8 +17,13 @@ public struct Timestamp: Sendable, Hashable, Comparable {
 
   /// Reads any RFC 3339 time, with or without a fraction, in any offset. Returns nil for other text.
   public init?(_ text: String) {
-    guard let date = try? Self.format.parse(text) else { return nil }
-    self.init(date)
+    if let time = Timestamp(canonical: text) {
+      self = time
+    } else if let date = try? Self.format.parse(text) {
+      self.init(date)
+    } else {
+      return nil
+    }
   }
 
   /// Reads a day such as 2026-11-22, which is its midnight in UTC, or any RFC 3339 time. Returns nil for other text, and
@@ -54,6 +59,7 @@ public struct Timestamp: Sendable, Hashable, Comparable {
 
 extension Timestamp: CustomStringConvertible {
   public var description: String {
+    if let text = canonicalText { return text }
     // The fraction apart: formatting one from a floating-point date loses a millisecond now and then.
     let (seconds, fraction) = (
       milliseconds.flooredQuotient(1000), milliseconds.flooredRemainder(1000)
@@ -65,11 +71,11 @@ extension Timestamp: CustomStringConvertible {
 }
 
 extension Int64 {
-  fileprivate func flooredQuotient(_ divisor: Int64) -> Int64 {
-    (self - flooredRemainder(divisor)) / divisor
+  func flooredQuotient(_ divisor: Int64) -> Int64 {
+    self / divisor - (self % divisor < 0 ? 1 : 0)
   }
 
-  fileprivate func flooredRemainder(_ divisor: Int64) -> Int64 {
+  func flooredRemainder(_ divisor: Int64) -> Int64 {
     let remainder = self % divisor
     return remainder < 0 ? remainder + divisor : remainder
   }

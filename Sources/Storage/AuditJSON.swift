@@ -12,10 +12,7 @@ enum AuditJSON {
 
   /// A string of JSON, in the same form.
   static func quoted(_ text: String) throws -> String {
-    let isPlain = text.utf8.allSatisfy { byte in
-      (0x20..<0x7F).contains(byte) && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
-    }
-    return isPlain ? "\"\(text)\"" : try Self.text(text)
+    text.isPlainInJSON ? "\"\(text)\"" : try Self.text(text)
   }
 }
 

@@ -1,6 +1,6 @@
-import Foundation
 import GRDB
 import Runners
+import StrictJSON
 
 /// What is read of a runner's row. By its place: to look a column up by its name for each row takes as long as to find the row.
 enum RunnerColumn: Int {
@@ -39,8 +39,7 @@ extension Runner {
       let provisioning = Provisioning(rawValue: row[.provisioning]),
       let pendingUntil = Timestamp(row[.pendingUntil]),
       let createdAt = Timestamp(row[.createdAt]), let updatedAt = Timestamp(row[.updatedAt]),
-      let labels = try? JSONDecoder().decode(
-        [String].self, from: Data((row[.labels] as String).utf8))
+      let labels = try? JSONValue(parsing: Array((row[.labels] as String).utf8)).strings
     else {
       throw StorageError.databaseUnavailable("a row of the table runners cannot be read")
     }

@@ -35,8 +35,11 @@ public struct RunnerStore {
     let total = try database.value(
       Int.self, sql: "SELECT count(*) FROM runners \(condition)",
       arguments: StatementArguments(arguments))
+    // By `+id` SQLite cannot use the index that has everybody's runners in this order, and which it would otherwise walk past
+    // those of all others to find the owner's.
+    let id = owner == nil ? "id" : "+id"
     let runners = try fetch(
-      condition + " ORDER BY created_at DESC, id LIMIT ? OFFSET ?",
+      condition + " ORDER BY created_at DESC, \(id) LIMIT ? OFFSET ?",
       arguments + [filter.limit, filter.offset])
     return (runners, total ?? 0)
   }

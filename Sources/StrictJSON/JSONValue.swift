@@ -104,6 +104,7 @@ extension String {
   /// The first scalars, as many as `count`. Unlike `prefix`, which counts what readers take for characters and may let one of
   /// any length through.
   public func prefix(scalars count: Int) -> String {
-    String(String.UnicodeScalarView(unicodeScalars.prefix(count)))
+    // A scalar has at least a byte.
+    utf8.count <= count ? self : String(String.UnicodeScalarView(unicodeScalars.prefix(count)))
   }
 }

@@ -10,7 +10,7 @@ extension Service {
 
   /// GET /api/v1/admin/runners/{id}
   func showAnyRunner(_ id: String, _ admin: Administrator) throws -> Response {
-    try JSONBody.response(RunnerRepresentation(try anyRunner(id)))
+    try JSONBody.response(json: RunnerRepresentation(anyRunner(id)).json())
   }
 
   /// DELETE /api/v1/admin/runners/{id}: as its owner would, and the record says whose it was.

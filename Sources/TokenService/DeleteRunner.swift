@@ -45,7 +45,7 @@ extension Service {
       }
       // Maintenance tries until it is gone.
       if isForced, case GitHubError.runnerBusy = error, let current, current.removal != nil {
-        return try JSONBody.response(status: 202, RunnerRepresentation(current))
+        return try JSONBody.response(status: 202, json: RunnerRepresentation(current).json())
       }
       throw error
     }

@@ -18,12 +18,6 @@ extension Service {
     ]
   }
 
-  private struct Health: Encodable {
-    let status = "healthy"
-    let version = Version.current
-    let timestamp: Timestamp
-  }
-
   /// GET /
   func root() throws(ServiceError) -> Response {
     try JSONBody.response(Root())
@@ -31,14 +25,16 @@ extension Service {
 
   /// GET /openapi.json
   func showAPIDocument() throws -> Response {
-    Response(
-      status: 200, headers: [.init("Content-Type", "application/json; charset=utf-8")],
-      body: try APIDocument.json())
+    JSONBody.response(json: try APIDocument.json())
   }
 
   /// GET /health: the worker answers. Does no I/O.
-  func health() throws(ServiceError) -> Response {
-    try JSONBody.response(Health(timestamp: Timestamp(now())))
+  func health() throws -> Response {
+    var object = JSONObjectText()
+    try object.add("status", "healthy")
+    try object.add("timestamp", Timestamp(now()).description)
+    try object.add("version", Version.current)
+    return JSONBody.response(json: object.finished)
   }
 
   /// GET /health/ready: what the service needs is there.

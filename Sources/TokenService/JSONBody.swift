@@ -7,18 +7,28 @@ import StrictJSON
 enum JSONBody {
   /// nil only for a value that JSON cannot hold.
   static func encode(_ value: some Encodable) -> [UInt8]? {
+    (try? encoder().encode(value)).map(Array.init)
+  }
+
+  /// As every body is encoded.
+  static func encoder() -> JSONEncoder {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    return (try? encoder.encode(value)).map(Array.init)
+    return encoder
   }
 
   /// An answer with a JSON body.
   static func response(status: Int = 200, _ value: some Encodable) throws(ServiceError) -> Response
   {
     guard let body = encode(value) else { throw .internalError }
-    return Response(
+    return response(status: status, json: body)
+  }
+
+  /// An answer with a body that is JSON text already.
+  static func response(status: Int = 200, json: [UInt8]) -> Response {
+    Response(
       status: status, headers: [.init("Content-Type", "application/json; charset=utf-8")],
-      body: body)
+      body: json)
   }
 
   /// The JSON object in a request's body.

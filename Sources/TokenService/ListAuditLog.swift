@@ -8,9 +8,7 @@ extension Service {
     let filter = try AuditLogFilter(query)
     let (records, total) = try database.read { try $0.auditLog.page(matching: filter) }
     let events = try records.map { try $0.json() }.joined(separator: ",")
-    return Response(
-      status: 200, headers: [.init("Content-Type", "application/json; charset=utf-8")],
-      body: Array("{\"events\":[\(events)],\"total\":\(total)}".utf8))
+    return JSONBody.response(json: Array("{\"events\":[\(events)],\"total\":\(total)}".utf8))
   }
 }
 

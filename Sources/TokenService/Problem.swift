@@ -226,7 +226,8 @@ struct Problem {
   /// RFC 6750 section 3.1.
   private static func invalidToken(_ description: String) -> Problem {
     var problem = Problem(401, "INVALID_TOKEN", description)
-    let quoted = description.filter { $0.isASCII && $0 != "\"" && $0 != "\\" }
+    let quoted = String(
+      decoding: description.utf8.filter { $0 < 0x80 && !"\"\\".utf8.contains($0) }, as: UTF8.self)
     problem.headers = [
       .init(
         "WWW-Authenticate",

@@ -14,14 +14,19 @@ extension Service {
       try transaction.runners.page(
         of: owner, organization: settings.organization, matching: filter)
     }
-    return try JSONBody.response(
-      RunnerList(runners: runners.map(RunnerRepresentation.init), total: total))
+    var json = Array("{\"runners\":[".utf8)
+    for (index, runner) in runners.enumerated() {
+      if index > 0 { json.append(UInt8(ascii: ",")) }
+      json += try RunnerRepresentation(runner).json()
+    }
+    json += "],\"total\":\(total)}".utf8
+    return JSONBody.response(json: json)
   }
 
   /// GET /api/v1/runners/{name}
   func showRunner(_ name: String, _ caller: Principal) throws -> Response {
     let runner = try database.read { try ownRunner(name, caller, $0) }
-    return try JSONBody.response(RunnerRepresentation(runner))
+    return try JSONBody.response(json: RunnerRepresentation(runner).json())
   }
 
   /// The caller's runner: by name the live one, by id any. Somebody else's is not found, as if it did not exist.
@@ -37,11 +42,6 @@ extension Service {
     else { throw ServiceError.runnerNotFound }
     return identified
   }
-}
-
-private struct RunnerList: Encodable {
-  let runners: [RunnerRepresentation]
-  let total: Int
 }
 
 extension RunnerFilter {

@@ -11,9 +11,9 @@ extension Service {
   ) throws -> Response {
     let runner = try database.read { try ownRunner(name, caller, $0) }
     guard runner.status != .deleted else {
-      return try JSONBody.response(RunnerRepresentation(runner))
+      return try JSONBody.response(json: RunnerRepresentation(runner).json())
     }
-    return try JSONBody.response(RunnerRepresentation(try refresh(runner, context)))
+    return try JSONBody.response(json: RunnerRepresentation(refresh(runner, context)).json())
   }
 
   /// Looks at GitHub and stores what was found.

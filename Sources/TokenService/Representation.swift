@@ -1,7 +1,7 @@
 public import Runners
 
 /// A runner as the API shows it.
-public struct RunnerRepresentation: Encodable {
+public struct RunnerRepresentation {
   let runnerID: String
   let runnerName: String
   let status: String
@@ -40,39 +40,25 @@ public struct RunnerRepresentation: Encodable {
     removalRequestedAt = runner.removal?.requestedAt
   }
 
-  private enum CodingKeys: String, CodingKey {
-    case status, busy, labels, ephemeral, provisioning
-    case runnerID = "runner_id"
-    case runnerName = "runner_name"
-    case githubRunnerID = "github_runner_id"
-    case runnerGroupID = "runner_group_id"
-    case provisionedBy = "provisioned_by"
-    case createdAt = "created_at"
-    case updatedAt = "updated_at"
-    case registeredAt = "registered_at"
-    case deletedAt = "deleted_at"
-    case deletionReason = "deletion_reason"
-    case removalRequestedAt = "removal_requested_at"
-  }
-
-  /// Members without a value are there, as null, so that a reader sees what a runner can have.
-  public func encode(to encoder: any Encoder) throws {
-    var container = encoder.container(keyedBy: CodingKeys.self)
-    try container.encode(runnerID, forKey: .runnerID)
-    try container.encode(runnerName, forKey: .runnerName)
-    try container.encode(status, forKey: .status)
-    try container.encode(busy, forKey: .busy)
-    try container.encode(githubRunnerID, forKey: .githubRunnerID)
-    try container.encode(runnerGroupID, forKey: .runnerGroupID)
-    try container.encode(labels, forKey: .labels)
-    try container.encode(ephemeral, forKey: .ephemeral)
-    try container.encode(provisioning, forKey: .provisioning)
-    try container.encode(provisionedBy, forKey: .provisionedBy)
-    try container.encode(createdAt, forKey: .createdAt)
-    try container.encode(updatedAt, forKey: .updatedAt)
-    try container.encode(registeredAt, forKey: .registeredAt)
-    try container.encode(deletedAt, forKey: .deletedAt)
-    try container.encode(deletionReason, forKey: .deletionReason)
-    try container.encode(removalRequestedAt, forKey: .removalRequestedAt)
+  /// As a JSON object. Members without a value are there, as null, so that a reader sees what a runner can have.
+  public func json() throws -> [UInt8] {
+    var object = JSONObjectText()
+    object.add("busy", busy)
+    try object.add("created_at", createdAt.description)
+    try object.add("deleted_at", deletedAt?.description)
+    try object.add("deletion_reason", deletionReason)
+    object.add("ephemeral", ephemeral)
+    object.add("github_runner_id", githubRunnerID)
+    try object.add("labels", labels)
+    try object.add("provisioned_by", provisionedBy)
+    try object.add("provisioning", provisioning)
+    try object.add("registered_at", registeredAt?.description)
+    try object.add("removal_requested_at", removalRequestedAt?.description)
+    object.add("runner_group_id", runnerGroupID)
+    try object.add("runner_id", runnerID)
+    try object.add("runner_name", runnerName)
+    try object.add("status", status)
+    try object.add("updated_at", updatedAt.description)
+    return object.finished
   }
 }

@@ -27,8 +27,8 @@ struct RequestContext {
   /// What the caller sent, for `TokenFacts` where it is refused. Never shown.
   var bearerToken: String?
   var error: ServiceError?
-  /// What lies behind `error`, for the log.
-  var cause: String?
+  /// What lies behind `error`, for the log. It may quote what a caller sent.
+  var cause: (any Error)?
 
   /// `requestID`: where it is known already.
   init(request: Request, requestID: String? = nil, turn: Turn = .last) {

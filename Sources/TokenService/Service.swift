@@ -148,8 +148,8 @@ public struct Service: RequestHandler {
   private func problem(_ error: any Error, _ context: inout RequestContext) -> Response {
     let serviceError = ServiceError(error)
     context.error = serviceError
-    // What lies behind it; a service error's code says it all. It may quote what a caller sent.
-    if !(error is ServiceError) { context.cause = String(describing: error).prefix(scalars: 500) }
+    // A service error's code says it all.
+    if !(error is ServiceError) { context.cause = error }
     return Problem(serviceError).response(requestID: context.requestID)
   }
 
@@ -183,7 +183,9 @@ public struct Service: RequestHandler {
     ]
     if let identity = context.principal?.identity { metadata["identity"] = "\(identity)" }
     if let error = context.error { metadata["error_code"] = "\(Problem(error).code)" }
-    if let cause = context.cause { metadata["cause"] = "\(cause)" }
+    if let cause = context.cause {
+      metadata["cause"] = "\(String(describing: cause).prefix(scalars: 500))"
+    }
     if case .invalidToken = context.error, let token = context.bearerToken {
       metadata.merge(TokenFacts(reading: token).metadata) { $1 }
     }

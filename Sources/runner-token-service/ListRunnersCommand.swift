@@ -56,7 +56,10 @@ struct ListRunnersCommand: ParsableCommand {
       if json {
         var array = try JSONArrayWriter(output)
         try forEachPage(of: state, organization) { page in
-          for runner in page { try array.write(RunnerRepresentation(runner)) }
+          for runner in page {
+            let text = String(decoding: try RunnerRepresentation(runner).json(), as: UTF8.self)
+            try array.write(json: text.escapingInvisibleInJSON())
+          }
         }
         try array.finish()
       } else if watch {

@@ -13,7 +13,7 @@ import Testing
     "HTTPClient": ["CCurl", "Concurrency"],
     "OIDC": ["Concurrency", "HTTPClient", "JOSE", "Patterns", "StrictJSON"],
     "GitHub": ["Concurrency", "HTTPClient", "JOSE"],
-    "Storage": ["CSQLite", "Concurrency", "GRDB", "JOSE", "Migrations", "Runners"],
+    "Storage": ["CSQLite", "Concurrency", "GRDB", "JOSE", "Migrations", "Runners", "StrictJSON"],
     "FastCGI": ["CDispatch", "CFastCGI", "CLinux", "Concurrency"],
     "Maintenance": ["Concurrency", "GitHub", "Logging", "Runners", "Storage"],
     "APIDocument": ["Yams"],

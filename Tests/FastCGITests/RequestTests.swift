@@ -18,6 +18,18 @@ extension FastCGITests {
       }
     }
 
+    @Test func `a request sees nothing of a longer or a shorter one before it`() throws {
+      try withPool(threads: 1) { pool throws in
+        for size in [40_000, 0, 20_000, 1, 60_000, 8192, 100, 101] {
+          let value = String(repeating: "x", count: size)
+          let answer = try pool.exchange(Record.request([("HTTP_X", value)]))
+          #expect(answer.status == "Status: 200 OK")
+          let request = try #require(pool.handler.requests.withLock(\.last))
+          #expect(request.parameters.all("HTTP_X") == [value])
+        }
+      }
+    }
+
     @Test(arguments: [1, 5, 8192, 65_536])
     func `a body arrives whole and the answer too`(size: Int) throws {
       try withPool { pool throws in
@@ -159,7 +171,7 @@ extension FastCGITests {
           headers: [
             .init("X-Name", "a\r\nSet-Cookie: b\r\n\r\nbody"),
             .init("X-Lone", "a\nb\rc\u{0}d\u{7F}e"),
-            .init("X-Text", "grün"),
+            .init("X-Text", "grün \u{80}\u{2028}👍"),
           ],
           body: Array("true body".utf8))
       }
@@ -167,7 +179,8 @@ extension FastCGITests {
         let answer = try pool.exchange(Record.get())
         #expect(
           answer.head == [
-            "Status: 200 OK", "X-Name: aSet-Cookie: bbody", "X-Lone: abcde", "X-Text: grün",
+            "Status: 200 OK", "X-Name: aSet-Cookie: bbody", "X-Lone: abcde",
+            "X-Text: grün \u{80}\u{2028}👍",
           ])
         #expect(answer.body == Array("true body".utf8))
       }
