@@ -12,7 +12,7 @@ struct RequestContext {
   let userAgent: String?
   /// Until when other hosts may take for what the request needs of them: well before the web server gives up, since by then
   /// the caller must know what became of it.
-  let deadline = ContinuousClock.now + .seconds(20)
+  let deadline: ContinuousClock.Instant
   /// Whether it may wait for a place at GitHub.
   let turn: Turn
   /// The path's pattern, once it is known.
@@ -34,6 +34,7 @@ struct RequestContext {
   init(request: Request, requestID: String? = nil, turn: Turn = .last) {
     let parameters = request.parameters
     self.turn = turn
+    deadline = request.receivedAt + .seconds(20)
     self.requestID =
       requestID ?? parameters["REQUEST_ID"].flatMap(Self.validRequestID)
       ?? UUID().uuidString.lowercased()

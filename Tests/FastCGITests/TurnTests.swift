@@ -32,14 +32,14 @@ extension FastCGITests {
           return TestHandler.echo(request)
         }
         let hasPlace =
-          turn != .behindOthers
+          turn.comesNext
           && taken.withLock { taken in
             guard taken < places else { return false }
             taken += 1
             return true
           }
         guard hasPlace else {
-          guard turn == .last else {
+          guard !turn.mayWait else {
             told.withLock { $0 += 1 }
             return nil
           }
