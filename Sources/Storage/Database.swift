@@ -10,7 +10,7 @@ public final class Database: ReadableDatabase {
   private let pool: DatabasePool
   private let writeLock: FileLock
   private let checkpoint: Checkpoint
-  private let writers: GroupCommit
+  private let groupCommit: GroupCommit
   private let now: @Sendable () -> Timestamp
   /// Held as long as the database is open; nil for whoever is about to replace it.
   private let use: DatabaseUse?
@@ -50,9 +50,9 @@ public final class Database: ReadableDatabase {
       pool = try writeLock.exclusive(until: .now + FileLock.patience) {
         try DatabasePool(path: path, configuration: Self.configuration())
       }
-      writers = GroupCommit(pool: pool, path: path, lock: writeLock, checkpoint: checkpoint)
+      groupCommit = GroupCommit(pool: pool, path: path, lock: writeLock, checkpoint: checkpoint)
       // Once more: the library lowers it to NORMAL for the connection that writes.
-      try pool.writeWithoutTransaction { try $0.execute(sql: Self.durableCommits) }
+      try pool.writeWithoutTransaction { try $0.execute(sql: Self.durableCommits + Self.inMemory) }
       try pool.read { try SchemaVersion.check($0) }
     } catch {
       throw StorageError(error, at: path)
@@ -115,7 +115,10 @@ public final class Database: ReadableDatabase {
   }
 
   /// A commit that we told somebody of survives a power failure.
-  private static let durableCommits = "PRAGMA synchronous = FULL"
+  private static let durableCommits = "PRAGMA synchronous = FULL;"
+
+  /// What one write would have to undo stays in memory, however much it is: a full /tmp is no reason to fail.
+  private static let inMemory = "PRAGMA temp_store = MEMORY;"
 
   static func configuration() -> Configuration {
     var configuration = Configuration()
@@ -148,8 +151,8 @@ public final class Database: ReadableDatabase {
   /// Writers that come at the same time share a transaction (`GroupCommit`): `body` may run on another thread, and after others
   /// with whom it stands or, if it cannot be committed, falls.
   ///
-  /// `afterCommit` runs before anybody else can write, so that what it writes elsewhere is in the order of the commits. If
-  /// it throws, the transaction stands all the same.
+  /// Once it is committed, and before the next transaction, `afterCommit` runs, in the order of the bodies, so that what it
+  /// writes elsewhere is in that order too. If it throws, the transaction stands all the same.
   ///
   /// Throws `databaseUnavailable` if the writers before, of this process and of others, leave it no turn in time.
   public func write<Result>(
@@ -165,7 +168,7 @@ public final class Database: ReadableDatabase {
   ) throws -> Result {
     var result: Result?
     do {
-      try writers.run(until: deadline) { database in
+      try groupCommit.run(until: deadline) { database in
         result = try body(Transaction(database: database, now: now()))
       } afterCommit: {
         if let result { try afterCommit(result) }
@@ -177,8 +180,8 @@ public final class Database: ReadableDatabase {
     return result
   }
 
-  /// How many threads of this process wait for another one that writes.
-  var waitingWriters: Int { writers.waitingWriters }
+  /// How many threads of this process write, or wait for the one that does. For tests.
+  var writers: Int { groupCommit.writers }
 
   /// Makes this process the one that maintains the database, until it ends. Returns false while another one is. From then on
   /// nobody else checkpoints.

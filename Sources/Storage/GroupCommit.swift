@@ -11,8 +11,8 @@ final class GroupCommit: Sendable {
   private struct State {
     /// In the order in which they came, without the one that leads.
     var waiting: [Write] = []
-    /// Whether a thread is at work for itself and others.
-    var isLed = false
+    /// The thread that is at work for itself and others.
+    var leader: pthread_t?
   }
 
   private let pool: DatabasePool
@@ -32,12 +32,13 @@ final class GroupCommit: Sendable {
     self.checkpoint = checkpoint
   }
 
-  /// How many threads wait for another one that writes.
-  var waitingWriters: Int { state.withLock { $0.waiting.count } }
+  /// How many threads write, or wait for the one that does. For tests.
+  var writers: Int { state.withLock { ($0.leader == nil ? 0 : 1) + $0.waiting.count } }
 
   /// Runs `body` in an immediate transaction, on this thread or another one while this one waits, and once that is committed
-  /// `afterCommit`, before anybody else can write. Throws what either of them throws, and `databaseUnavailable` where
-  /// its turn does not come until `deadline`.
+  /// `afterCommit`, in the order of the bodies and before the next transaction. Neither may write by itself.
+  ///
+  /// Throws what either of them throws, and `databaseUnavailable` where its turn does not come until `deadline`.
   func run(
     until deadline: ContinuousClock.Instant, _ body: (GRDB.Database) throws -> Void,
     afterCommit: () throws -> Void
@@ -54,9 +55,14 @@ final class GroupCommit: Sendable {
   /// Returns whether nobody else is at work; otherwise the write waits from now on.
   private func mayLead(_ write: Write) -> Bool {
     state.withLock { state in
-      if state.isLed { state.waiting.append(write) }
-      defer { state.isLed = true }
-      return !state.isLed
+      guard let leader = state.leader else {
+        state.leader = write.thread
+        return true
+      }
+      // It would wait for itself, and every other writer for it.
+      precondition(pthread_equal(leader, write.thread) == 0, "a write inside a write")
+      state.waiting.append(write)
+      return false
     }
   }
 
@@ -72,8 +78,9 @@ final class GroupCommit: Sendable {
     }
     // Nobody's thread works for others longer than for one transaction.
     let next = state.withLock { state in
-      state.isLed = !state.waiting.isEmpty
-      return state.isLed ? state.waiting.removeFirst() : nil
+      let next = state.waiting.isEmpty ? nil : state.waiting.removeFirst()
+      state.leader = next?.thread
+      return next
     }
     next?.proceed(.leading)
     for write in group { write.proceed(.done) }
@@ -91,12 +98,12 @@ final class GroupCommit: Sendable {
         }
         return .commit
       }
+      checkpoint.runIfDue(database)
+      for write in group { write.followUp() }
     } catch {
       // Also for whoever was refused: perhaps because of what now never was.
       for write in group { write.result = .failure(error) }
     }
-    checkpoint.runIfDue(database)
-    for write in group { write.followUp() }
   }
 
   private func nextWaiting() -> Write? {
@@ -112,7 +119,10 @@ private final class Write: @unchecked Sendable {
   }
 
   let deadline: ContinuousClock.Instant
-  var result: Result<Void, any Error> = .success(())
+  /// Of its caller.
+  let thread = pthread_self()
+  var result = Result<Void, any Error>.failure(
+    StorageError.databaseUnavailable("nothing was committed"))
 
   /// What its caller lends, until it is done.
   private var work: (body: (GRDB.Database) throws -> Void, afterCommit: () throws -> Void)?
@@ -155,9 +165,13 @@ private final class Write: @unchecked Sendable {
     do {
       try checkInTime(path)
       try work?.body(database)
+      result = .success(())
     } catch {
-      // On a full disk, for example, SQLite undoes all of the transaction by itself.
-      guard database.isInsideTransaction else { throw error }
+      // On a full disk, for example, SQLite undoes all of the transaction by itself. All are told so; whatever else this one
+      // says is not for the others.
+      guard database.isInsideTransaction else {
+        throw error as? DatabaseError ?? StorageError.lostTransaction(path)
+      }
       result = .failure(error)
       try database.run(sql: "ROLLBACK TO one_write")
     }
@@ -177,5 +191,9 @@ extension StorageError {
     .databaseUnavailable(
       "\(path): the writers before this one took \(FileLock.patience.components.seconds) seconds; try again, and look at the disk if it stays so"
     )
+  }
+
+  fileprivate static func lostTransaction(_ path: String) -> StorageError {
+    .databaseUnavailable("\(path): another writer's error has undone the transaction; try again")
   }
 }

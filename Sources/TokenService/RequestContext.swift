@@ -30,11 +30,18 @@ struct RequestContext {
   /// What lies behind `error`, for the log.
   var cause: String?
 
-  /// `requestID`: where it is known already.
-  init(request: Request, requestID: String? = nil, turn: Turn = .last) {
+  /// - Parameters:
+  ///   - request: what arrived.
+  ///   - requestID: where it is known already.
+  ///   - turn: what the request is offered.
+  ///   - start: from when on other hosts have their time; if not told, from when the request was there.
+  init(
+    request: Request, requestID: String? = nil, turn: Turn = .last,
+    since start: ContinuousClock.Instant? = nil
+  ) {
     let parameters = request.parameters
     self.turn = turn
-    deadline = request.receivedAt + .seconds(20)
+    deadline = (start ?? request.receivedAt) + .seconds(20)
     self.requestID =
       requestID ?? parameters["REQUEST_ID"].flatMap(Self.validRequestID)
       ?? UUID().uuidString.lowercased()
