@@ -123,12 +123,18 @@ free_port() {
   echo "$port"
 }
 
+# build_program CONFIGURATION NAME: for release as it is packaged. Then without Swift's libraries, which the server does not
+# have, and so that what the loader has resolved is read-only when the program begins.
+build_program() {
+  local flags=()
+  if [[ $1 == release ]]; then flags=(--static-swift-stdlib -Xlinker -z -Xlinker relro -Xlinker -z -Xlinker now); fi
+  run_bounded 60m swift build --configuration "$1" "${flags[@]}" --product "$2" || fail "$2 could not be built"
+}
+
 # build_programs CONFIGURATION: the service and the simulator, built and then copied into `directory`.
 build_programs() {
   local name programs
-  for name in runner-token-service github-simulator; do
-    run_bounded 60m swift build --configuration "$1" --product "$name" || fail "$name could not be built"
-  done
+  for name in runner-token-service github-simulator; do build_program "$1" "$name"; done
   programs=$(swift build --configuration "$1" --show-bin-path)
   cp -- "$programs/runner-token-service" "$programs/github-simulator" "$directory"
 }

@@ -16,8 +16,8 @@ extension ConnectionSet {
     /// Whether it is one of those that may have a large body. Changed by the thread that has claimed it.
     private var mayBeLarge = false
 
-    /// Whether all of the request is there.
-    private var isComplete = false
+    /// When all of the request was there; nil before.
+    private(set) var completedAt: ContinuousClock.Instant?
 
     /// Whether the request has been answered, and nothing more of it is of interest.
     private var isDiscarding = false
@@ -53,7 +53,7 @@ extension ConnectionSet {
     func receive(mayGrow: () -> Bool) -> Reception {
       if isDiscarding { return discard() }
       // It has waited for its turn.
-      if isComplete { return .complete }
+      if completedAt != nil { return .complete }
       return withUnsafeTemporaryAllocation(byteCount: 16_384, alignment: 1) { buffer in
         while true {
           if !mayBeLarge, reader.body.count > WorkerPool.Options.defaultBodyLimit {
@@ -67,7 +67,7 @@ extension ConnectionSet {
           switch reader.take(buffer.prefix(count)) {
           case .incomplete: continue
           case .complete:
-            isComplete = true
+            completedAt = .now
             return .complete
           case .refused: return .refused
           }

@@ -11,7 +11,7 @@ extension ConnectionSet {
       else { return .last }
       // Whoever has waited already keeps its place before those that come.
       if entry.waitingSince != nil { return .next }
-      if state.setAside >= waitingTurns { return .last }
+      if state.setAside >= waitingTurns { return .turnedAway }
       return state.setAside > 0 ? .behindOthers : .next
     }
   }

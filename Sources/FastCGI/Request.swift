@@ -4,10 +4,16 @@ public struct Request: Sendable {
   public let parameters: Parameters
   /// Read to its end before the handler gets the request.
   public let body: Body
+  /// When the last of it had arrived. It may have waited since.
+  public let receivedAt: ContinuousClock.Instant
 
-  public init(parameters: Parameters, body: Body) {
+  /// A request that was there by `receivedAt`.
+  public init(
+    parameters: Parameters, body: Body, receivedAt: ContinuousClock.Instant = .now
+  ) {
     self.parameters = parameters
     self.body = body
+    self.receivedAt = receivedAt
   }
 
   /// The request body, or why there is none to use.

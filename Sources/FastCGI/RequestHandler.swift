@@ -4,8 +4,15 @@ public enum Turn: Sendable, Equatable {
   case behindOthers
   /// It may have what it needs, or wait for it.
   case next
-  /// It cannot wait, any longer or at all.
+  /// It cannot wait any longer.
   case last
+  /// As many wait already as may. Where it needs what they wait for it must do without.
+  case turnedAway
+
+  /// Whether the request may have what others wait for.
+  public var comesNext: Bool { self == .next || self == .last }
+  /// Whether it may wait for it.
+  public var mayWait: Bool { self == .next || self == .behindOthers }
 }
 
 /// The application behind a worker pool. Its methods are called from many threads at once.
@@ -17,8 +24,8 @@ public protocol RequestHandler: Sendable {
   func respond(to request: Request) -> Response
 
   /// The same for an application whose requests may have to wait for something that only some can have at a time: returns nil
-  /// for one that has to, having changed nothing. The request is kept without a thread and offered again. Not nil where `turn`
-  /// is `last`.
+  /// for one that has to, having changed nothing. The request is kept without a thread and offered again. Not nil where
+  /// `turn.mayWait` is false.
   func respond(to request: Request, turn: Turn) -> Response?
 
   /// Whether there may be now what requests wait for. Asked after each request, while others wait.

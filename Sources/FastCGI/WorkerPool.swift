@@ -273,7 +273,8 @@ public final class WorkerPool: Sendable {
     let body = Request.Body(
       connection.reader, announced: parameters["CONTENT_LENGTH"],
       limit: handler.bodyLimit(for: parameters))
-    let request = Request(parameters: parameters, body: body)
+    let request = Request(
+      parameters: parameters, body: body, receivedAt: connection.completedAt ?? .now)
     guard let response = handler.respond(to: request, turn: turn) else {
       exchange.abandon()
       return .waits

@@ -32,19 +32,21 @@ struct AuditMirror {
   }
 
   private func catchUpAlone() throws -> CaughtUpMirror {
-    // Once the write lock is had, whoever committed a record up to here has also had their turn with the file.
-    let found = try database.write { transaction in
-      let mark = try Self.mark(transaction)
-      let head = try transaction.auditLog.head()
-      guard mark.lastID < head.id else { return nil as (Mark, Mark, [FileReader])? }
+    var found: (new: Mark, readers: [FileReader])?
+    let (old, last) = try database.write { transaction in
+      let (mark, head) = (try Self.mark(transaction), try transaction.auditLog.head())
       guard head.id < .max else { throw AuditFault.misplaced(head.id) }
+      return (mark, head.id)
+    } afterCommit: { mark, last in
+      guard mark.lastID < last else { return }
+      // Whoever committed a record up to here has also had their turn with the file, and nobody who did so later.
       let reader = try file.openForReading()
       let size = Int64(reader.status.st_size)
       let place = try reader.digest(before: size).map { Place(size: size, digest: $0) }
-      return (mark, Mark(lastID: head.id, place: place), try [reader] + rotatedFiles())
+      found = (Mark(lastID: last, place: place), try [reader] + rotatedFiles())
     }
-    guard let (old, new, readers) = found else { return CaughtUpMirror(records: 0) }
-    let (missing, undecided) = try missing(from: readers, after: old, through: new.lastID)
+    guard let (new, readers) = found else { return CaughtUpMirror(records: 0) }
+    let (missing, undecided) = try missing(from: readers, after: old, through: last)
     var count = 0
     for start in stride(from: 0, to: missing.count, by: Self.step) {
       count += try append(missing[start..<min(start + Self.step, missing.count)])

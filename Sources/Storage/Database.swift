@@ -10,6 +10,7 @@ public final class Database: ReadableDatabase {
   private let pool: DatabasePool
   private let writeLock: FileLock
   private let checkpoint: Checkpoint
+  private let groupCommit: GroupCommit
   private let now: @Sendable () -> Timestamp
   /// Held as long as the database is open; nil for whoever is about to replace it.
   private let use: DatabaseUse?
@@ -49,8 +50,9 @@ public final class Database: ReadableDatabase {
       pool = try writeLock.exclusive(until: .now + FileLock.patience) {
         try DatabasePool(path: path, configuration: Self.configuration())
       }
+      groupCommit = GroupCommit(pool: pool, path: path, lock: writeLock, checkpoint: checkpoint)
       // Once more: the library lowers it to NORMAL for the connection that writes.
-      try pool.writeWithoutTransaction { try $0.execute(sql: Self.durableCommits) }
+      try pool.writeWithoutTransaction { try $0.execute(sql: Self.durableCommits + Self.inMemory) }
       try pool.read { try SchemaVersion.check($0) }
     } catch {
       throw StorageError(error, at: path)
@@ -113,7 +115,10 @@ public final class Database: ReadableDatabase {
   }
 
   /// A commit that we told somebody of survives a power failure.
-  private static let durableCommits = "PRAGMA synchronous = FULL"
+  private static let durableCommits = "PRAGMA synchronous = FULL;"
+
+  /// What one write would have to undo stays in memory, however much it is: a full /tmp is no reason to fail.
+  private static let inMemory = "PRAGMA temp_store = MEMORY;"
 
   static func configuration() -> Configuration {
     var configuration = Configuration()
@@ -143,8 +148,11 @@ public final class Database: ReadableDatabase {
   /// Runs `body` in one immediate transaction, which is rolled back if it throws. Never do anything in it that may wait
   /// for another host. Throws `wrongSchema` where somebody has migrated the database meanwhile.
   ///
-  /// `afterCommit` runs before anybody else can write, so that what it writes elsewhere is in the order of the commits. If
-  /// it throws, the transaction stands all the same.
+  /// Writers that come at the same time share a transaction (`GroupCommit`): `body` may run on another thread, and after others
+  /// with whom it stands or, if it cannot be committed, falls.
+  ///
+  /// Once it is committed, and before the next transaction, `afterCommit` runs, in the order of the bodies, so that what it
+  /// writes elsewhere is in that order too. If it throws, the transaction stands all the same.
   ///
   /// Throws `databaseUnavailable` if the writers before, of this process and of others, leave it no turn in time.
   public func write<Result>(
@@ -158,28 +166,22 @@ public final class Database: ReadableDatabase {
     until deadline: ContinuousClock.Instant, _ body: (Transaction) throws -> Result,
     afterCommit: (Result) throws -> Void = { _ in }
   ) throws -> Result {
+    var result: Result?
     do {
-      let result = try pool.writeWithoutTransaction { database in
-        // Whoever asked has given up by now, and those behind would only wait for it in vain.
-        guard ContinuousClock.now < deadline else { throw StorageError.tooManyWriters(path) }
-        return try writeLock.exclusive(until: deadline) {
-          var result: Result?
-          try database.inTransaction(.immediate) {
-            try SchemaVersion.checkUnchanged(database)
-            result = try body(Transaction(database: database, now: now()))
-            return .commit
-          }
-          checkpoint.runIfDue(database)
-          if let result { try afterCommit(result) }
-          return result
-        }
+      try groupCommit.run(until: deadline) { database in
+        result = try body(Transaction(database: database, now: now()))
+      } afterCommit: {
+        if let result { try afterCommit(result) }
       }
-      guard let result else { throw StorageError.databaseUnavailable("nothing was committed") }
-      return result
     } catch let error as DatabaseError {
       throw StorageError(error, at: path)
     }
+    guard let result else { throw StorageError.databaseUnavailable("nothing was committed") }
+    return result
   }
+
+  /// How many threads of this process write, or wait for the one that does. For tests.
+  var writers: Int { groupCommit.writers }
 
   /// Makes this process the one that maintains the database, until it ends. Returns false while another one is. From then on
   /// nobody else checkpoints.
@@ -281,13 +283,6 @@ public struct Transaction {
 }
 
 extension StorageError {
-  /// The writers of this process took so long that one who waited behind them gave up.
-  fileprivate static func tooManyWriters(_ path: String) -> StorageError {
-    .databaseUnavailable(
-      "\(path): the writers before this one took \(FileLock.patience.components.seconds) seconds; try again, and look at the disk if it stays so"
-    )
-  }
-
   /// SQLite's message names no values, only tables and causes; where one of the files at `path` is the cause, it is told
   /// what is wrong with that.
   init(_ error: any Error, at path: String) {

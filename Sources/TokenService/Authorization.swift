@@ -44,6 +44,8 @@ extension Service {
     guard try transaction.labelPolicies.revision(of: caller.identity) == decision.revision else {
       return Refusal(error: ServiceError.policyChanged)
     }
+    // Who has no quota is not counted.
+    guard decision.policy.maximumRunners != nil else { return nil }
     let current = try transaction.runners.countLive(
       of: caller, organization: settings.organization, now: transaction.now)
     return decision.policy.quotaDenial(liveRunners: current).map { Refusal([$0], labels: []) }

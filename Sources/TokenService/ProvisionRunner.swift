@@ -60,7 +60,7 @@ extension Service {
   private func holdingPlaceAtGitHub(
     for wanted: ProvisionRequest, _ context: RequestContext, _ work: (Service) throws -> Response
   ) throws -> Response {
-    if context.turn != .behindOthers,
+    if context.turn.comesNext,
       let response = try github.holdingPlace({ github in
         var service = self
         service.github = github
@@ -69,7 +69,7 @@ extension Service {
     {
       return response
     }
-    guard context.turn == .last else { throw AwaitsTurn() }
+    guard !context.turn.mayWait else { throw AwaitsTurn() }
     return try recordingFailure(of: wanted, context) { throw GitHubError.tooManyWaiting }
   }
 

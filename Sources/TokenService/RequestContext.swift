@@ -12,7 +12,7 @@ struct RequestContext {
   let userAgent: String?
   /// Until when other hosts may take for what the request needs of them: well before the web server gives up, since by then
   /// the caller must know what became of it.
-  let deadline = ContinuousClock.now + .seconds(20)
+  let deadline: ContinuousClock.Instant
   /// Whether it may wait for a place at GitHub.
   let turn: Turn
   /// The path's pattern, once it is known.
@@ -30,10 +30,18 @@ struct RequestContext {
   /// What lies behind `error`, for the log. It may quote what a caller sent.
   var cause: (any Error)?
 
-  /// `requestID`: where it is known already.
-  init(request: Request, requestID: String? = nil, turn: Turn = .last) {
+  /// - Parameters:
+  ///   - request: what arrived.
+  ///   - requestID: where it is known already.
+  ///   - turn: what the request is offered.
+  ///   - start: from when on other hosts have their time; if not told, from when the request was there.
+  init(
+    request: Request, requestID: String? = nil, turn: Turn = .last,
+    since start: ContinuousClock.Instant? = nil
+  ) {
     let parameters = request.parameters
     self.turn = turn
+    deadline = (start ?? request.receivedAt) + .seconds(20)
     self.requestID =
       requestID ?? parameters["REQUEST_ID"].flatMap(Self.validRequestID)
       ?? UUID().uuidString.lowercased()

@@ -65,7 +65,6 @@ public struct Service: RequestHandler {
   }
 
   public func respond(to request: Request, turn: Turn) -> Response? {
-    let start = ContinuousClock.now
     var context = RequestContext(request: request, turn: turn)
     var response: Response
     do {
@@ -78,7 +77,7 @@ public struct Service: RequestHandler {
       response = problem(error, &context)
     }
     finish(&response, context)
-    log(response, context, duration: .now - start)
+    log(response, context, duration: .now - request.receivedAt)
     return response
   }
 

@@ -7,7 +7,8 @@ import Storage
 extension Service {
   public func didNotDeliver(_ response: Response, to request: Request) {
     // The id that the answer carried, which was made up where the web server sent none.
-    let context = RequestContext(request: request, requestID: response.header("X-Request-ID"))
+    let context = RequestContext(
+      request: request, requestID: response.header("X-Request-ID"), since: .now)
     logger.warning(
       "the answer was not delivered: the web server went away",
       metadata: ["request_id": "\(context.requestID)", "status": "\(response.status)"])

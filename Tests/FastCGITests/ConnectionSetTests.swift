@@ -96,6 +96,32 @@ extension FastCGITests {
       }
     }
 
+    @Test func `with as many waiting as may, the next is turned away even if a place is free`()
+      throws
+    {
+      try withSet(capacity: 8) { set, path in
+        var clients: [Client] = []
+        func nextRequest() throws -> ConnectionSet.Connection {
+          let client = try Client(path: path)
+          client.send(Record.get())
+          clients.append(client)
+          return try #require(set.next())
+        }
+        for number in 0..<4 {
+          let connection = try nextRequest()
+          #expect(set.beginHandling(connection) == (number == 0 ? .next : .behindOthers))
+          #expect(set.setAside(connection))
+        }
+        let oneMore = try nextRequest()
+        #expect(set.beginHandling(oneMore) == .turnedAway)
+        set.close(oneMore)
+        set.giveTurn()
+        let first = try #require(set.next())
+        #expect(set.beginHandling(first) == .next)
+        set.close(first)
+      }
+    }
+
     @Test func `a set that has finished gives out nothing`() throws {
       try withSet(capacity: 4) { set, path in
         set.drain()

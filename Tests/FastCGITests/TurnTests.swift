@@ -15,6 +15,8 @@ extension FastCGITests {
       /// The bodies of the requests in the order in which they had a place, and of those that were refused one.
       let served = Locked<[[UInt8]]>([])
       let refused = Locked<[[UInt8]]>([])
+      /// When each was there, as it was told at each offer.
+      let arrivals = Locked<[[UInt8]: Set<ContinuousClock.Instant>]>([:])
       /// How often a request was told to wait.
       let told = Locked(0)
       private let places: Int
@@ -31,15 +33,16 @@ extension FastCGITests {
         guard case .complete(let body) = request.body, body.first != 0 else {
           return TestHandler.echo(request)
         }
+        arrivals.withLock { _ = $0[body, default: []].insert(request.receivedAt) }
         let hasPlace =
-          turn != .behindOthers
+          turn.comesNext
           && taken.withLock { taken in
             guard taken < places else { return false }
             taken += 1
             return true
           }
         guard hasPlace else {
-          guard turn == .last else {
+          guard !turn.mayWait else {
             told.withLock { $0 += 1 }
             return nil
           }
@@ -117,6 +120,9 @@ extension FastCGITests {
       }
       #expect(pool.places.served.withLock { $0 } == (1...50).map { [UInt8($0)] })
       #expect(pool.places.refused.withLock { $0.isEmpty })
+      // Which is when it arrived, not when it had its turn.
+      #expect(
+        pool.places.arrivals.withLock { $0.values.map(\.count) } == .init(repeating: 1, count: 50))
       #expect(pool.pool.drain() == .drained)
     }
 

@@ -93,6 +93,35 @@ import Testing
     #expect(world.service.respond(to: request, turn: .next)?.status == 201)
   }
 
+  @Test func `where as many wait as may, a request takes no place before them, and is refused`()
+    throws
+  {
+    let world = try World(maximumGitHubWaiters: 2)
+    let request = world.request(
+      "POST", "/api/v1/runners/provision", token: try world.token("bob"),
+      body: #"{"runner_name":"ci-2","labels":["gpu"]}"#)
+    #expect(world.service.hasTurn)
+    #expect(world.service.respond(to: request, turn: .turnedAway)?.status == 503)
+    #expect(try world.liveRunner("ci-2") == nil)
+    #expect(world.service.respond(to: request, turn: .last)?.status == 201)
+  }
+
+  @Test func `the log says how long a request took from when it was there, its wait included`()
+    throws
+  {
+    let world = try World()
+    for (waited, expected) in [
+      (Duration.zero, 0...60_000), (.seconds(3600), 3_600_000...3_660_000),
+    ] {
+      _ = world.service.respond(
+        to: Request(
+          parameters: Parameters([("REQUEST_METHOD", "GET"), ("REQUEST_URI", "/health")]),
+          body: .complete([]), receivedAt: .now - waited))
+      let logged = try #require(world.log.all.last?["duration_ms"].flatMap { Int($0) })
+      #expect(expected.contains(logged))
+    }
+  }
+
   @Test func `whatever asks nothing of GitHub is answered though others wait`() throws {
     let world = try World(maximumGitHubWaiters: 1)
     let token = try world.token("bob")
