@@ -62,7 +62,7 @@ let package = Package(
       resources: [
         .embedInCode("0001_runners_and_audit_log.sql"), .embedInCode("0002_used_tokens.sql"),
         .embedInCode("0003_label_policies.sql"), .embedInCode("0004_github_state.sql"),
-        .embedInCode("0005_audit_chain.sql"),
+        .embedInCode("0005_audit_chain.sql"), .embedInCode("0006_runner_lists.sql"),
       ], swiftSettings: strict),
     .target(
       name: "Storage",
@@ -134,7 +134,7 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "StorageTests",
-      dependencies: ["Migrations", "Runners", "Storage", "TestSupport", grdb],
+      dependencies: ["CSQLite", "Migrations", "Runners", "Storage", "TestSupport", grdb],
       exclude: ["Schemas"],
       swiftSettings: strict),
     .testTarget(

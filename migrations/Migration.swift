@@ -23,5 +23,8 @@ public struct Migration: Sendable {
     Migration(
       number: 5, name: "0005_audit_chain",
       sql: String(decoding: PackageResources._005_audit_chain_sql, as: UTF8.self)),
+    Migration(
+      number: 6, name: "0006_runner_lists",
+      sql: String(decoding: PackageResources._006_runner_lists_sql, as: UTF8.self)),
   ]
 }

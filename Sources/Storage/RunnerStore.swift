@@ -17,8 +17,10 @@ public struct RunnerStore {
   /// The runner that GitHub knows by this id, or knew: it gives none twice.
   public func runner(githubRunnerID id: Int64, organization: String) throws -> Runner? {
     try fetch(
-      "WHERE organization = ? AND github_runner_id = ? ORDER BY created_at DESC LIMIT 1",
-      [organization, id]
+      """
+      INDEXED BY runners_github_id WHERE organization = ? AND github_runner_id = ?
+      ORDER BY created_at DESC LIMIT 1
+      """, [organization, id]
     ).first
   }
 
@@ -27,20 +29,29 @@ public struct RunnerStore {
     try fetch("WHERE id = ?", [id]).first
   }
 
-  /// A page of an owner's runners, of everybody's where that is nil, newest first, and how many there are in all.
+  /// How far runners that match are counted: counting goes through all of them.
+  public static let countLimit = AuditLogStore.countLimit
+
+  /// A page of an owner's runners, of everybody's where that is nil, newest first, and how many there are in all, or
+  /// `countLimit` where there are more.
   public func page(
     of owner: Principal?, organization: String, matching filter: RunnerFilter
   ) throws -> (runners: [Runner], total: Int) {
     let (condition, arguments) = Self.condition(owner, organization, filter)
-    let total = try database.value(
-      Int.self, sql: "SELECT count(*) FROM runners \(condition)",
-      arguments: StatementArguments(arguments))
-    // By `+id` SQLite cannot use the index that has everybody's runners in this order, and which it would otherwise walk past
-    // those of all others to find the owner's.
-    let id = owner == nil ? "id" : "+id"
     let runners = try fetch(
-      condition + " ORDER BY created_at DESC, \(id) LIMIT ? OFFSET ?",
+      "INDEXED BY \(Self.index(owner, filter)) \(condition) ORDER BY created_at DESC, id LIMIT ? OFFSET ?",
       arguments + [filter.limit, filter.offset])
+    // A page that is not full is the last, and says itself how many there are.
+    if runners.count < filter.limit, filter.offset == 0 || !runners.isEmpty {
+      return (runners, min(filter.offset + runners.count, Self.countLimit))
+    }
+    let total = try database.value(
+      Int.self,
+      sql: """
+        SELECT count(*) FROM (
+          SELECT 1 FROM runners INDEXED BY \(Self.index(owner, filter, isCounting: true)) \(condition)
+          LIMIT \(Self.countLimit))
+        """, arguments: StatementArguments(arguments))
     return (runners, total ?? 0)
   }
 
@@ -55,7 +66,21 @@ public struct RunnerStore {
       arguments += [last.createdAt.description, last.createdAt.description, last.id]
     }
     return try fetch(
-      condition + " ORDER BY created_at DESC, id LIMIT ?", arguments + [filter.limit])
+      "INDEXED BY \(Self.index(nil, filter)) \(condition) ORDER BY created_at DESC, id LIMIT ?",
+      arguments + [filter.limit])
+  }
+
+  /// The index that a list goes through, or that counts what is in it. It is named because SQLite does not know how many
+  /// rows are whose: to save the sorting, it would go through everybody's history for the few of one owner.
+  private static func index(
+    _ owner: Principal?, _ filter: RunnerFilter, isCounting: Bool = false
+  ) -> String {
+    if filter.isOfLive {
+      // To count, it has the status beside.
+      return owner == nil && !isCounting ? "runners_live_created" : "runners_owner_live"
+    }
+    if owner != nil { return "runners_owner" }
+    return filter.userIdentity == nil ? "runners_created" : "runners_identity"
   }
 
   private static func condition(
@@ -65,7 +90,7 @@ public struct RunnerStore {
     conditions.require("organization = ?", organization)
     conditions.require("issuer = ?", owner?.issuer)
     conditions.require("subject = ?", owner?.subject)
-    if filter.isLive { conditions.require("status <> 'deleted'") }
+    if filter.isOfLive { conditions.require("status <> 'deleted'") }
     conditions.require("provisioned_by = ?", filter.userIdentity)
     conditions.require("status = ?", filter.status?.rawValue)
     conditions.require(
@@ -95,7 +120,7 @@ public struct RunnerStore {
     try database.value(
       Int.self,
       sql: """
-        SELECT count(*) FROM runners
+        SELECT count(*) FROM runners INDEXED BY runners_owner_live
         WHERE organization = ? AND provisioned_by = ? AND status <> 'deleted'
           AND NOT (status = 'pending' AND credential_sha256 IS NULL AND pending_until < ?)
         """,
@@ -109,6 +134,7 @@ public struct RunnerStore {
   ) throws -> [Runner] {
     try fetch(
       """
+      INDEXED BY runners_owner_live
       WHERE organization = ? AND issuer = ? AND subject = ? AND status <> 'deleted'
         AND (github_runner_id IS NULL OR status = 'pending')
         AND credential_sha256 IS NOT NULL AND pending_until < ?
@@ -227,6 +253,9 @@ public struct RunnerFilter: Sendable, Equatable {
   public var limit: Int
   /// How many of the newest to leave out; 0 or more.
   public var offset: Int
+
+  /// Whether it leaves out all that are deleted.
+  fileprivate var isOfLive: Bool { isLive || status != nil && status != .deleted }
 
   public init(
     status: RunnerStatus? = nil, isLive: Bool = false, label: Label? = nil,

@@ -28,7 +28,7 @@ import Testing
   private func makeEarlierDatabase() throws {
     try removeDatabase()
     let dump = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-      .appending(path: "../StorageTests/Schemas/v4.sql")
+      .appending(path: "../StorageTests/Schemas/v5.sql")
     let queue = try DatabaseQueue(path: database)
     let sql = try String(contentsOf: dump, encoding: .utf8)
     try queue.writeWithoutTransaction { try $0.execute(sql: sql) }
@@ -53,8 +53,8 @@ import Testing
 
     try makeEarlierDatabase()
     let earlier = try program.run("init-db", "--check", "--backup-directory", backups)
-    #expect(earlier.status == 2 && earlier.text == "\(database) lacks 0005_audit_chain.\n")
-    #expect(try migrations(of: database) == 4)
+    #expect(earlier.status == 2 && earlier.text == "\(database) lacks 0006_runner_lists.\n")
+    #expect(try migrations(of: database) == 5)
 
     try removeDatabase()
     let absent = try program.run("init-db", "--check")
@@ -79,10 +79,10 @@ import Testing
     let copy = try #require(try FileManager.default.contentsOfDirectory(atPath: backups).first)
     let path = "\(backups)/\(copy)"
     #expect(
-      outcome.text == "Wrote \(path).\n\(database): applied 0005_audit_chain.\n")
+      outcome.text == "Wrote \(path).\n\(database): applied 0006_runner_lists.\n")
     #expect(try mode(of: path) == 0o600)
-    #expect(try migrations(of: path) == 4)
-    #expect(try migrations(of: database) == 5)
+    #expect(try migrations(of: path) == 5)
+    #expect(try migrations(of: database) == 6)
     let last = try #require(try program.auditLines().last)
     #expect(last["event_type"]?.string == "export")
     #expect(last["event_data"]?.object?["output"]?.string == path)
@@ -102,13 +102,13 @@ import Testing
     let outcome = try program.run("init-db", "--backup-directory", program.file("absent"))
     #expect(outcome.status == 1)
     #expect(outcome.errors.contains("absent/service-"))
-    #expect(try migrations(of: database) == 4)
+    #expect(try migrations(of: database) == 5)
     // Nor what cannot be recorded.
     try? FileManager.default.removeItem(atPath: program.file("audit.jsonl"))
     try FileManager.default.createDirectory(
       atPath: program.file("audit.jsonl"), withIntermediateDirectories: false)
     #expect(try program.run("init-db", "--backup-directory", backups).status == 1)
-    #expect(try migrations(of: database) == 4)
+    #expect(try migrations(of: database) == 5)
     #expect(try FileManager.default.contentsOfDirectory(atPath: backups) == [])
   }
 

@@ -109,8 +109,12 @@ class World:
         self.nginx = self.start(["nginx", "-p", self.directory, "-c", self.directory / "nginx.conf"], "nginx")
         self.wait(f"{self.github}/control/state")
         self.run("init-db")
+        self.prepare()
         self.workers = [self.start_worker() for _ in range(workers)]
         self.wait(f"{self.base}/health/ready")
+
+    def prepare(self):
+        """For what is to be there before the first worker is: a database without a row and a simulator without a runner are."""
 
     def _files(self):
         subprocess.run(

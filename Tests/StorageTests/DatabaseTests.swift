@@ -45,7 +45,7 @@ import Testing
       try Storage.Database.migrate(path: path, now: now)
         == [
           "0001_runners_and_audit_log", "0002_used_tokens", "0003_label_policies",
-          "0004_github_state", "0005_audit_chain",
+          "0004_github_state", "0005_audit_chain", "0006_runner_lists",
         ])
     #expect(try Storage.Database.migrate(path: path, now: now) == [])
   }
