@@ -229,8 +229,14 @@ import Testing
       ])
     #expect(answer.status == 401)
     let id = try #require(answer.header("X-Request-ID"))
-    let log = try String(
-      contentsOfFile: cluster.directory.file("runner-token-service.access.log"), encoding: .utf8)
+    let path = cluster.directory.file("runner-token-service.access.log")
+    var log = ""
+    // nginx writes the line after the answer.
+    try #require(
+      eventually(seconds: 20) {
+        log = try String(contentsOfFile: path, encoding: .utf8)
+        return log.contains(id)
+      })
     #expect(!log.contains(secret))
     #expect(!log.contains("\u{1B}"))
     let lines = try log.split(separator: "\n").map {
