@@ -4,7 +4,7 @@ public struct Request: Sendable {
   public let parameters: Parameters
   /// Read to its end before the handler gets the request.
   public let body: Body
-  /// When the last of it had arrived. It may have waited since.
+  /// When the last of it had been read. It may have waited since.
   public let receivedAt: ContinuousClock.Instant
 
   /// A request that was there by `receivedAt`.

@@ -4,7 +4,7 @@ public enum Turn: Sendable, Equatable {
   case behindOthers
   /// It may have what it needs, or wait for it.
   case next
-  /// It cannot wait any longer.
+  /// It cannot wait, or cannot any longer.
   case last
   /// As many wait already as may. Where it needs what they wait for it must do without.
   case turnedAway

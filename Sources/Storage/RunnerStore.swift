@@ -76,8 +76,9 @@ public struct RunnerStore {
     _ owner: Principal?, _ filter: RunnerFilter, isCounting: Bool = false
   ) -> String {
     if filter.isOfLive {
-      // To count, it has the status beside.
-      return owner == nil && !isCounting ? "runners_live_created" : "runners_owner_live"
+      if owner != nil { return "runners_owner_live" }
+      // The former has the order, the latter all that is counted by.
+      return isCounting ? "runners_owner_live" : "runners_live_created"
     }
     if owner != nil { return "runners_owner" }
     return filter.userIdentity == nil ? "runners_created" : "runners_identity"

@@ -34,7 +34,7 @@ extension Service {
     try object.add("status", "healthy")
     try object.add("timestamp", Timestamp(now()).description)
     try object.add("version", Version.current)
-    return JSONBody.response(json: object.finished)
+    return JSONBody.response(json: object.finished())
   }
 
   /// GET /health/ready: what the service needs is there.

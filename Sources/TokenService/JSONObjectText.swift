@@ -40,8 +40,11 @@ struct JSONObjectText {
     bytes += (isTrue ? "true" : "false").utf8
   }
 
-  /// With its end.
-  var finished: [UInt8] { bytes + [UInt8(ascii: "}")] }
+  /// With its end. Nothing can be added any more.
+  consuming func finished() -> [UInt8] {
+    bytes.append(UInt8(ascii: "}"))
+    return bytes
+  }
 
   private mutating func begin(_ name: String) {
     if bytes.count > 1 { bytes.append(UInt8(ascii: ",")) }

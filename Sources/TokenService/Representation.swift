@@ -59,6 +59,6 @@ public struct RunnerRepresentation {
     try object.add("runner_name", runnerName)
     try object.add("status", status)
     try object.add("updated_at", updatedAt.description)
-    return object.finished
+    return object.finished()
   }
 }

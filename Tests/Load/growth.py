@@ -276,6 +276,8 @@ def main():
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     wanted = [name for name in REQUESTS if not options.only or any(text in name for text in options.only)]
+    if not wanted:
+        parser.error(f"no request has this in its name: {', '.join(options.only)}")
     worlds = []
     with tempfile.TemporaryDirectory(prefix="growth.", dir="/tmp") as directory:
         try:

@@ -225,6 +225,19 @@ import Testing
     ]
   }
 
+  @Test func `what matches is counted no further than it is said to be`() throws {
+    // A page that is full, the last one, and one behind it.
+    for (offset, count) in [(0, 200), (10_400, 100), (1_000_000, 0)] {
+      let page = try queue.inDatabase { database in
+        try Transaction(database: database, now: now).runners.page(
+          of: .alice, organization: organization,
+          matching: RunnerFilter(limit: 200, offset: offset))
+      }
+      #expect(page.runners.count == count)
+      #expect(page.total == RunnerStore.countLimit)
+    }
+  }
+
   @Test func `no request goes through the runners that are gone, and one that does is noticed`()
     throws
   {

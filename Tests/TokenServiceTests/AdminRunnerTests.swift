@@ -37,6 +37,9 @@ import Testing
     #expect(try names("?user_identity=alice%40example.com") == (["c", "a"], 2))
     #expect(try names("?user_identity=nobody") == ([], 0))
     #expect(try names("?label=GPU&status=pending&ephemeral=true") == (["a"], 1))
+    #expect(try names("?limit=2") == (["c", "b"], 3))
+    #expect(try names("?limit=2&offset=2") == (["a"], 3))
+    #expect(try names("?offset=50") == ([], 3))
     #expect(try names("?limit=2").0 + names("?limit=2&offset=2").0 == ["c", "b", "a"])
   }
 
