@@ -255,8 +255,12 @@ def memory(world, requests):
                 **{key: value(world) if callable(value) else value for key, value in scenario[name].request.items()},
             )
             done += result["requests"]
-        figures.append({"requests": done, "MiB": [round(process.memory(), 1) for process in world.workers]})
-        print(f"  after {done:9,}: {figures[-1]['MiB']} MiB", flush=True)
+        resident, own = zip(*(process.memory() for process in world.workers))
+        figures.append({"requests": done, "MiB": resident, "own_MiB": own})
+        amounts = [
+            f"{all_pages:.1f} MiB, {own_pages:.1f} of them its own" for all_pages, own_pages in zip(resident, own)
+        ]
+        print(f"  after {done:9,}: {'; '.join(amounts)}", flush=True)
     return figures
 
 

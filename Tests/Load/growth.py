@@ -220,9 +220,7 @@ def alternately(worlds, name, rounds, requests):
                     provision(world, len(world.provisioned))
             before = cpu(world.workers[0]), cpu(world.maintenance)
             done, end = 0, time.monotonic() + LONGEST
-            while done < 3 or time.monotonic() < end and (
-                done < requests or cpu(world.workers[0]) - before[0] < LEAST
-            ):
+            while done < 3 or time.monotonic() < end and (done < requests or cpu(world.workers[0]) - before[0] < LEAST):
                 ask(world, turn * requests + done)
                 done += 1
             after = cpu(world.workers[0]), cpu(world.maintenance)
@@ -269,7 +267,14 @@ def main():
     parser.add_argument("--programs", required=True, help="where the programs are")
     parser.add_argument("--rows", type=int, default=1_000_000, help="of the large one (default 1000000)")
     parser.add_argument("--rounds", type=int, default=5, help="(default 5)")
-    parser.add_argument("--requests", type=int, choices=range(1, 201), default=100, metavar="N", help="in a batch, 1 to 200 (default 100)")
+    parser.add_argument(
+        "--requests",
+        type=int,
+        choices=range(1, 201),
+        default=100,
+        metavar="N",
+        help="in a batch, 1 to 200 (default 100)",
+    )
     parser.add_argument("--only", action="append", metavar="TEXT", help="what has this in its name; may be repeated")
     parser.add_argument("--no-maintenance", action="store_true", help="requests only")
     parser.add_argument("--output", help="write all figures to this file, as JSON")

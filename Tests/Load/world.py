@@ -62,8 +62,10 @@ class Process:
         return seconds
 
     def memory(self):
-        """MiB resident."""
-        return sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in self.pids()) * PAGE / 2**20
+        """MiB resident, and how many of those are not pages of files, which processes share."""
+        statms = [Path(f"/proc/{pid}/statm").read_text().split() for pid in self.pids()]
+        resident, shared = (sum(int(statm[column]) for statm in statms) for column in (1, 2))
+        return resident * PAGE / 2**20, (resident - shared) * PAGE / 2**20
 
     def stop(self):
         if self.child.poll() is None:
