@@ -49,9 +49,19 @@ class Fuzzed(World):
             },
         )
         self.start([self.programs / "runner-token-service", "maintain"], "maintain", environment=self.environment)
-        # Each worker says of itself whether it is ready, and any may be asked.
-        for _ in range(20 * len(self.workers)):
-            self.wait(f"{self.base}/health/ready")
+        self._wait_for_all_workers()
+
+    def _wait_for_all_workers(self) -> None:
+        """Each says of itself whether it is ready, and any may be asked: once all serve, and so often at a time that none gets
+        all of it."""
+        self.wait(f"{self.base}/health/ready")
+        deadline = time.monotonic() + 60
+        while any(len(os.listdir(f"/proc/{worker.pid}/task")) <= WORKER_THREADS for worker in self.workers):
+            if time.monotonic() > deadline:
+                raise TimeoutError("a worker does not come up")
+            time.sleep(0.05)
+        with ThreadPoolExecutor(4 * WORKER_THREADS) as pool:
+            list(pool.map(self.wait, [f"{self.base}/health/ready"] * 8 * WORKER_THREADS))
 
     def credentials(self) -> Credentials:
         """And some runners, policies and approvals for the made-up requests to meet."""
