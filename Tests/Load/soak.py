@@ -2,171 +2,25 @@
 
 import argparse
 import contextlib
-import hashlib
-import http.client
-import json
 import os
-import random
-import resource
 import shutil
 import signal
-import socket
 import struct
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 
 import reconcile
-from world import World, fetch
+from callers import Callers
+from faults import FAULTS
+from world import World, fetch, usage
 
-USERS = 50
 QUOTA = 5
 THREADS = 16
 SLOWEST = 25
-
-
-@dataclass
-class Answer:
-    """What a caller saw of one request. Status 0: the connection broke, or nothing came."""
-
-    what: str
-    user: str
-    # At its beginning and at its end.
-    phases: set[str]
-    started: float
-    seconds: float
-    status: int
-    code: str | None = None
-    request_id: str | None = None
-    runner_id: str | None = None
-    secret: str | None = None
-
-
-class Callers:
-    """Threads that ask as 50 people would, and write down every answer."""
-
-    MIX = (
-        ["provision"] * 5 + ["jit"] * 4 + ["list"] * 4 + ["show"] * 2 + ["refresh"] * 2 + ["delete"] * 5 + ["me", "bad"]
-    )
-
-    def __init__(self, world, count, seed):
-        self.world, self.answers, self.phase = world, [], "calm"
-        self.lock, self.stopping = threading.Lock(), threading.Event()
-        self.tokens, self.runners = {}, {user: [] for user in self.users()}
-        self.mint()
-        self.threads = [threading.Thread(target=self.run, args=(random.Random(seed + n),)) for n in range(count)]
-
-    @staticmethod
-    def users():
-        return [f"user-{number}" for number in range(USERS)]
-
-    def mint(self):
-        self.tokens = {user: self.world.token(user) for user in self.users()}
-
-    def start(self):
-        for thread in self.threads:
-            thread.start()
-
-    def stop(self):
-        self.stopping.set()
-        for thread in self.threads:
-            thread.join()
-
-    def run(self, dice):
-        while not self.stopping.is_set():
-            user = dice.choice(self.users())
-            self.act(dice.choice(self.MIX), user, dice)
-            self.stopping.wait(dice.uniform(0, 0.1))
-
-    def act(self, what, user, dice):
-        with self.lock:
-            known = list(self.runners[user])
-        name = dice.choice(known)["runner_name"] if known else "nobody-0"
-        labels = dice.choice([["gpu"], ["gpu", "cuda-12.4"], []])
-        if what in ("provision", "jit"):
-            self.provision(what, user, labels, dice)
-        elif what == "list":
-            self.ask(what, user, "GET", "/api/v1/runners?limit=20")
-        elif what == "show":
-            self.ask(what, user, "GET", f"/api/v1/runners/{name}")
-        elif what == "refresh":
-            self.ask(what, user, "POST", f"/api/v1/runners/{name}/refresh")
-        elif what == "delete":
-            if self.ask(what, user, "DELETE", f"/api/v1/runners/{name}?force=true").status in (202, 204, 404):
-                self.forget(user, name)
-        elif what == "me":
-            self.ask(what, user, "GET", "/api/v1/auth/me")
-        else:
-            self.ask(what, user, "GET", "/api/v1/runners", token=self.tokens[user][:-8] + "AAAAAAAA")
-
-    def provision(self, what, user, labels, dice):
-        body = {"runner_name_prefix": "soak", "labels": labels}
-        answer, found = self.ask_for(what, user, "POST", f"/api/v1/runners/{what}", body)
-        if answer.status != 201:
-            return
-        with self.lock:
-            self.runners[user].append(found)
-        # Most machines come; some of those have a job, and are gone with it.
-        if dice.random() < 0.6:
-            self.machine(found, dice)
-
-    def machine(self, found, dice):
-        with contextlib.suppress(OSError):
-            if "encoded_jit_config" in found:
-                self.world.control("/runners/connect", {"encoded_jit_config": found["encoded_jit_config"]})
-            else:
-                machine = {"token": found["registration_token"], "name": found["runner_name"], "ephemeral": True}
-                self.world.control("/runners/register", dict(machine, labels=found["labels"]))
-            if dice.random() < 0.4:
-                for action in ("start", "finish"):
-                    self.world.control(f"/runners/{found['runner_name']}/job", {"action": action})
-
-    def forget(self, user, name):
-        with self.lock:
-            self.runners[user] = [runner for runner in self.runners[user] if runner["runner_name"] != name]
-
-    def ask(self, *request, **options):
-        return self.ask_for(*request, **options)[0]
-
-    def ask_for(self, what, user, method, path, body=None, token=None):
-        phases, started = {self.phase}, time.time()
-        clock = time.monotonic()
-        status, found, request_id = 0, {}, None
-        connection = http.client.HTTPConnection("127.0.0.1", self.world.port, timeout=60)
-        try:
-            headers = {"Authorization": f"Bearer {token or self.tokens[user]}"}
-            if body is not None:
-                headers["Content-Type"] = "application/json"
-            connection.request(method, path, json.dumps(body) if body is not None else None, headers)
-            response = connection.getresponse()
-            content = response.read()
-            status, request_id = response.status, response.getheader("X-Request-ID")
-            found = json.loads(content) if content else {}
-        except (OSError, http.client.HTTPException):
-            status = 0
-        finally:
-            connection.close()
-        secret = found.get("registration_token") or found.get("encoded_jit_config")
-        answer = Answer(
-            what,
-            user,
-            phases | {self.phase},
-            started,
-            time.monotonic() - clock,
-            status,
-            found.get("error_code"),
-            request_id,
-            found.get("runner_id"),
-            hashlib.sha256(secret.encode()).hexdigest() if secret else None,
-        )
-        with self.lock:
-            self.answers.append(answer)
-        return answer, found
 
 
 class Soak(World):
@@ -219,157 +73,10 @@ class Soak(World):
         fetch(f"{self.github}/control/faults", method="DELETE")
 
 
-def usage(pid):
-    """Threads and descriptors of a process."""
-    return len(os.listdir(f"/proc/{pid}/task")), len(os.listdir(f"/proc/{pid}/fd"))
-
-
 def open_files(pid):
     """How many of each kind."""
     links = (os.readlink(f"/proc/{pid}/fd/{number}") for number in os.listdir(f"/proc/{pid}/fd"))
     return dict(Counter(link.partition(":")[0] if ":" in link else Path(link).name for link in links))
-
-
-# What goes wrong. Each is a generator: it breaks something, waits for the callers at its yields, and puts it right. Its `allowed` are
-# the statuses that callers may see then, beside those that they may always see.
-
-ALWAYS = {"provision": {201, 429}, "jit": {201, 429}, "list": {200}, "show": {200, 404}, "refresh": {200, 404},
-          "delete": {202, 204, 404}, "me": {200}, "bad": {401}}  # fmt: skip
-
-
-def kills_a_worker(world, callers):
-    for index in (0, 1):
-        world.replace(index, signal.SIGKILL)
-        yield
-
-
-def restarts_all(world, callers):
-    for index in (0, 1):
-        world.replace(index, signal.SIGTERM)
-        yield
-
-
-def kills_maintenance(world, callers):
-    world.maintenance.child.kill()
-    world.maintenance.child.wait()
-    yield
-    world.processes.remove(world.maintenance)
-    world.maintenance = world.start_maintenance()
-    yield
-
-
-def github_fails(world, callers):
-    world.fault(path_contains="/api/v3", status=500)
-    yield
-    world.no_faults()
-    # What was asked is done, and the answer is lost.
-    world.fault(path_contains="jitconfig", status=502, after=True)
-    yield
-    world.no_faults()
-
-
-def github_is_slow(world, callers):
-    world.fault(path_contains="/api/v3", delay_ms=1500)
-    yield
-    world.no_faults()
-
-
-def github_resets(world, callers):
-    switch = world.directory / "reset"
-    switch.touch()
-    yield
-    switch.unlink()
-
-
-def github_limits(world, callers):
-    world.control("/rate-limit", {"remaining": 0, "reset_in": 4})
-    yield
-
-
-def keys_rotate(world, callers):
-    world.control("/keys/rotate", {"keep_old": False})
-    callers.mint()
-    yield
-
-
-def provider_is_down(world, callers):
-    world.fault(path_contains="/oidc", status=500)
-    yield
-    world.no_faults()
-
-
-def disk_fills(world, callers):
-    ballast = world.directory / "ballast"
-    with open(ballast, "wb", buffering=0) as file, contextlib.suppress(OSError):
-        while True:
-            file.write(bytes(1 << 20))
-    yield
-    ballast.unlink()
-
-
-def log_rotates(world, callers):
-    """As logrotate does it, which leaves an absent file alone."""
-    log = world.directory / "audit.jsonl"
-    for _ in range(3):
-        for number in (2, 1):
-            with contextlib.suppress(FileNotFoundError):
-                log.with_suffix(f".jsonl.{number}").rename(log.with_suffix(f".jsonl.{number + 1}"))
-        with contextlib.suppress(FileNotFoundError):
-            log.rename(log.with_suffix(".jsonl.1"))
-        yield
-
-
-def clock_steps(world, callers):
-    for step in (45, -45, 0):
-        world.step_clock(step)
-        yield
-
-
-def peers_hang(world, callers):
-    peers = []
-    for _ in range(2 * THREADS + 8):
-        silent, dripping = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)
-        for peer in (silent, dripping):
-            peer.connect(str(world.directory / "service.sock"))
-        peers += [silent, dripping]
-    # The beginning of a request, a byte at a time.
-    for byte in bytes([1, 1, 0, 1, 0, 8, 0]):
-        for peer in peers[1::2]:
-            with contextlib.suppress(OSError):
-                peer.send(bytes([byte]))
-        yield
-    for peer in peers:
-        peer.close()
-
-
-def descriptors_run_out(world, callers):
-    for worker in world.workers:
-        _, hard = resource.prlimit(worker.pid, resource.RLIMIT_NOFILE)
-        resource.prlimit(worker.pid, resource.RLIMIT_NOFILE, (usage(worker.pid)[1] + 2, hard))
-    yield
-    for worker in world.workers:
-        _, hard = resource.prlimit(worker.pid, resource.RLIMIT_NOFILE)
-        resource.prlimit(worker.pid, resource.RLIMIT_NOFILE, (hard, hard))
-
-
-FAULTS = [
-    # What goes wrong, and what callers may see of it. 0: a broken connection.
-    (kills_a_worker, {0, 502, 503}),
-    (restarts_all, set()),
-    (kills_maintenance, set()),
-    (github_fails, {502, 503}),
-    (github_is_slow, {503}),
-    (github_resets, {502, 503}),
-    (github_limits, {503}),
-    (keys_rotate, {401}),
-    (provider_is_down, set()),
-    (disk_fills, {503}),
-    (log_rotates, set()),
-    # A rate limit that was over is not, by a clock that was set back.
-    (clock_steps, {503}),
-    (peers_hang, set()),
-    (descriptors_run_out, {0, 502, 503, 504}),
-]
 
 
 def heals(world, callers):
@@ -386,6 +93,11 @@ def heals(world, callers):
         if time.monotonic() > deadline:
             return f"after {callers.phase} a provision still gets {answer.status} {answer.code}"
         time.sleep(0.5)
+
+
+# What callers may see at any time; what they may see of a fault is beside it in FAULTS.
+ALWAYS = {"provision": {201, 429}, "jit": {201, 429}, "list": {200}, "show": {200, 404}, "refresh": {200, 404},
+          "delete": {202, 204, 404}, "me": {200}, "bad": {401}}  # fmt: skip
 
 
 def unexpected(answers, allowed):

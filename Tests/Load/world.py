@@ -38,6 +38,11 @@ def fetch(url, body=None, token=None, method=None):
         return answer.status, answer.read()
 
 
+def usage(pid):
+    """Threads and descriptors of a process."""
+    return len(os.listdir(f"/proc/{pid}/task")), len(os.listdir(f"/proc/{pid}/fd"))
+
+
 class Process:
     """A program, and what it has cost."""
 
