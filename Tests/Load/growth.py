@@ -3,13 +3,11 @@
 import argparse
 import http.client
 import json
-import os
 import resource
 import secrets
 import signal
 import sqlite3
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
