@@ -22,7 +22,8 @@ final class GroupCommit: Sendable {
   private let state = Locked(State())
 
   /// - Parameters:
-  ///   - pool: of the database at `path`.
+  ///   - pool: of the database.
+  ///   - path: of its file.
   ///   - lock: keeps the writers of other processes out.
   ///   - checkpoint: is made after a transaction if it is due.
   init(pool: DatabasePool, path: String, lock: FileLock, checkpoint: Checkpoint) {
