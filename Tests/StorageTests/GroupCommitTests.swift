@@ -263,7 +263,7 @@ import Testing
     #expect(try log.mirrorFault() == nil)
   }
 
-  @Test func `whatever many threads of two processes write, chain, table and file agree`() throws {
+  @Test func `many threads over two connections leave chain, table and file in agreement`() throws {
     let (file, path, clock) = (log.file, log.path, log.clock)
     let other = try Storage.Database(path: path) { Timestamp(clock.date) }
     let written = Locked(0)
